@@ -1,0 +1,1 @@
+export { defineErrors, type ErrorCode, type ErrorOptions, type ErrorTable, GvuError, isGvuError } from './errors.ts';
