@@ -38,7 +38,12 @@ export class GvuError extends Error {
 
 /** True for a `GvuError`, also one that another copy of this package made; with `code`, only for that code. */
 export function isGvuError(value: unknown, code?: ErrorCode): value is GvuError {
-  return value instanceof Error && value.name === 'GvuError' && 'code' in value && (code === undefined || value.code === code);
+  return (
+    value instanceof Error &&
+    value.name === 'GvuError' &&
+    'code' in value &&
+    (code === undefined || value.code === code)
+  );
 }
 
 /** The codes of one package, each with the one line that says what it means. */
