@@ -1,1 +1,5 @@
+export { type Config, compileConfig, defineConfig } from './config.ts';
+export { coreErrors } from './core-errors.ts';
+export { didYouMean, didYouMeanHint } from './did-you-mean.ts';
 export { defineErrors, type ErrorCode, type ErrorOptions, type ErrorTable, GvuError, isGvuError } from './errors.ts';
+export type { JsonValue, Problem } from './json-value.ts';
