@@ -16,4 +16,9 @@ export const coreErrors = defineErrors({
   GVU_LOG_OFFSET: 'A position lies beyond the end of the event log.',
   GVU_LOG_WRITE: 'The event log could not be written.',
   GVU_RANDOM_ARGUMENT: 'An argument of a random function is out of its range.',
+  GVU_SERVICE_CYCLE: 'Services need each other in a circle.',
+  GVU_SERVICE_DISPOSED: 'A scope of services was used after it was disposed of.',
+  GVU_SERVICE_DISPOSE_FAILED: 'Disposing of a scope of services failed in part.',
+  GVU_SERVICE_DUPLICATE: 'A service is provided twice in one scope.',
+  GVU_SERVICE_UNKNOWN: 'No scope in sight provides a service.',
 });

@@ -3,3 +3,4 @@ export { coreErrors } from './core-errors.ts';
 export { didYouMean, didYouMeanHint } from './did-you-mean.ts';
 export { defineErrors, type ErrorCode, type ErrorOptions, type ErrorTable, GvuError, isGvuError } from './errors.ts';
 export type { JsonValue, Problem } from './json-value.ts';
+export { ServiceRegistry, type ServiceResolver, type ServiceToken, serviceToken } from './services.ts';

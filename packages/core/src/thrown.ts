@@ -1,0 +1,9 @@
+import { inspect } from 'node:util';
+
+/** One line for a thrown value, which need not be an Error: `TypeError: x is not a function`. */
+export function describeThrown(thrown: unknown): string {
+  if (!(thrown instanceof Error)) return inspect(thrown, { depth: 0, breakLength: Number.POSITIVE_INFINITY });
+  // Our own messages begin with their code, which says more than the name of the class.
+  if (thrown.message === '' || thrown.name === 'GvuError') return thrown.message || thrown.name;
+  return `${thrown.name}: ${thrown.message}`;
+}
