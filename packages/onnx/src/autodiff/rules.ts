@@ -1,0 +1,7 @@
+/** The one table of gradient rules. An operator that is missing here cannot be differentiated. */
+import type { GradientRules } from './grad.ts';
+import { elementwiseRules } from './rules/elementwise.ts';
+import { linearRules } from './rules/linear.ts';
+import { movementRules } from './rules/movement.ts';
+
+export const gradientRules: GradientRules = { ...elementwiseRules, ...linearRules, ...movementRules };

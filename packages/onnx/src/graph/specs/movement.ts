@@ -1,0 +1,123 @@
+/** Operators that move elements: reshaping, slicing, joining, gathering and scattering. */
+import { DYNAMIC } from '../graph.ts';
+import { sameShape, sameSize, spec } from './spec.ts';
+
+export const movement = {
+  /** Operands: x, the new shape (constant, without -1 or 0). */
+  Reshape: spec(2, (node) => {
+    const { dtype, shape } = node.operand(0);
+    const target = node.ints(1);
+    if (!sameSize(shape, target)) node.refuse(`[${shape.join(', ')}] cannot become [${target.join(', ')}]`);
+    return [{ dtype, shape: target }];
+  }),
+  Transpose: spec<{ perm: readonly number[] }>(1, (node) => {
+    const { dtype, shape } = node.operand(0);
+    const { perm } = node.attributes;
+    if (
+      !sameShape(
+        [...perm].sort((a, b) => a - b),
+        [...shape.keys()],
+      )
+    )
+      node.refuse(`perm [${perm.join(', ')}] is no permutation of its axes`);
+    return [{ dtype, shape: perm.map((axis) => shape[axis] ?? 0) }];
+  }),
+  /** Operands: x, the shape to broadcast to (constant). */
+  Expand: spec(2, (node) => {
+    const { dtype, shape } = node.operand(0);
+    const target = node.ints(1);
+    if (!sameShape(node.broadcast(shape, target), target)) node.refuse(`does not expand to [${target.join(', ')}]`);
+    return [{ dtype, shape: target }];
+  }),
+  /** Operands: x, starts, ends, axes, steps (constants; starts and ends resolved, see `slice`). */
+  Slice: spec(5, (node) => {
+    const { dtype, shape } = node.operand(0);
+    const [starts, ends, axes, steps] = [node.ints(1), node.ints(2), node.ints(3), node.ints(4)];
+    const result = [...shape];
+    for (const [i, axisGiven] of axes.entries()) {
+      const axis = node.axis(axisGiven, shape);
+      const [start, end, step] = [starts[i], ends[i], steps[i]];
+      if (start === undefined || end === undefined || !step)
+        return node.refuse('starts, ends, axes and steps differ in length');
+      const dim = shape[axis] ?? 0;
+      if (dim === DYNAMIC) return node.refuse(`axis ${axis} changes in length`);
+      const length = Math.max(0, Math.ceil((Math.max(end, -1) - start) / step));
+      if (start < 0 || start >= Math.max(dim, 1) || end > dim)
+        node.refuse(`[${start}:${end}:${step}] leaves axis ${axis} of length ${dim}`);
+      result[axis] = length;
+    }
+    return [{ dtype, shape: result }];
+  }),
+  Concat: spec<{ axis: number }>([1, Number.POSITIVE_INFINITY], (node) => {
+    const { shape } = node.operand(0);
+    const axis = node.axis(node.attributes.axis, shape);
+    let length = 0;
+    for (const part of node.present) {
+      const dim = part.shape[axis];
+      if (dim === undefined || !sameShape(part.shape.toSpliced(axis, 1), shape.toSpliced(axis, 1)))
+        return node.refuse(`parts differ outside axis ${axis}`);
+      length = length === DYNAMIC || dim === DYNAMIC ? DYNAMIC : length + dim;
+    }
+    return [{ dtype: node.dtype(), shape: shape.with(axis, length) }];
+  }),
+  /** Operands: x, the lengths of the parts (constant). */
+  Split: spec<{ axis: number }>(2, (node) => {
+    const { dtype, shape } = node.operand(0);
+    const axis = node.axis(node.attributes.axis, shape);
+    const lengths = node.ints(1);
+    const total = lengths.reduce((sum, length) => sum + length, 0);
+    if (total !== shape[axis]) node.refuse(`parts of ${lengths.join(' + ')} do not make up axis ${axis}`);
+    return lengths.map((length) => ({ dtype, shape: shape.with(axis, length) }));
+  }),
+  /** Operands: x, pads (constant: begins of all axes, then ends), value (scalar). */
+  Pad: spec<{ mode: 'constant' | 'reflect' | 'edge' }>(3, (node) => {
+    const { dtype, shape } = node.operand(0);
+    const pads = node.ints(1);
+    if (pads.length !== 2 * shape.length) node.refuse(`${pads.length} pads for rank ${shape.length}`);
+    node.dtype([node.operand(0), node.operand(2)]);
+    return [{ dtype, shape: shape.map((dim, i) => dim + (pads[i] ?? 0) + (pads[i + shape.length] ?? 0)) }];
+  }),
+  /** Operands: x, indices. Output: x with `axis` replaced by the shape of the indices. */
+  Gather: spec<{ axis: number }>(2, (node) => {
+    const { dtype, shape } = node.operand(0);
+    node.requireDtype(1, 'int64', 'int32');
+    const axis = node.axis(node.attributes.axis, shape);
+    return [{ dtype, shape: [...shape.slice(0, axis), ...node.operand(1).shape, ...shape.slice(axis + 1)] }];
+  }),
+  GatherElements: spec<{ axis: number }>(2, (node) => {
+    const { dtype, shape } = node.operand(0);
+    const indices = node.operand(1);
+    node.requireDtype(1, 'int64', 'int32');
+    const axis = node.axis(node.attributes.axis, shape);
+    if (indices.shape.length !== shape.length || indices.shape.some((dim, i) => i !== axis && dim > (shape[i] ?? 0)))
+      node.refuse(`indices must fit x outside axis ${axis}`);
+    return [{ dtype, shape: indices.shape }];
+  }),
+  ScatterElements: spec<{ axis: number; reduction: 'none' | 'add' }>(3, (node) => {
+    const { dtype, shape } = node.operand(0);
+    node.requireDtype(1, 'int64', 'int32');
+    node.dtype([node.operand(0), node.operand(2)]);
+    node.axis(node.attributes.axis, shape);
+    if (!sameShape(node.operand(1).shape, node.operand(2).shape))
+      node.refuse('indices and updates must have one shape');
+    return [{ dtype, shape }];
+  }),
+  /** Operands: x, indices [.., k], updates. */
+  ScatterND: spec<{ reduction: 'none' | 'add' }>(3, (node) => {
+    const { dtype, shape } = node.operand(0);
+    const [indices, updates] = [node.operand(1), node.operand(2)];
+    node.requireDtype(1, 'int64');
+    node.dtype([node.operand(0), updates]);
+    const depth = indices.shape.at(-1) ?? 0;
+    if (!sameShape(updates.shape, [...indices.shape.slice(0, -1), ...shape.slice(depth)]))
+      node.refuse('updates must have the shape of the indexed parts');
+    return [{ dtype, shape }];
+  }),
+  /** Operands: indices, depth (constant), [value when off, value when on]. */
+  OneHot: spec<{ axis: number }>(3, (node) => {
+    const [depth] = node.ints(1);
+    if (depth === undefined || node.attributes.axis !== -1)
+      return node.refuse('depth must be a constant and the axis the last');
+    return [{ dtype: node.operand(2).dtype, shape: [...node.operand(0).shape, depth] }];
+  }),
+};
