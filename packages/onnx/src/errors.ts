@@ -21,5 +21,7 @@ export const onnxErrors = defineErrors({
   GVU_SAFETENSORS_SIZE: 'A safetensors file is shorter or longer than its header says.',
   GVU_SAFETENSORS_TENSORS: 'Entries in the header of a safetensors file do not describe tensors.',
   GVU_SAFETENSORS_WRITE: 'Tensors could not be written as a safetensors file.',
+  GVU_LORA_TARGET: 'An adapter names modules that the model does not have.',
+  GVU_SAMPLER: 'A sampler option is out of range.',
   GVU_TENSOR_DATA: 'The values of a tensor do not fit its dtype or shape.',
 });

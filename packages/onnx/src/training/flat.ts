@@ -1,0 +1,83 @@
+/**
+ * Many named tensors as one flat vector: the trainable values of a model, their gradient and the moments of the optimiser
+ * each live in a single tensor [P]. The layout, a list of names and shapes, says where each one lies.
+ */
+import { allocate, type DType } from '../dtype.ts';
+import { onnxErrors } from '../errors.ts';
+import type { Tensor } from '../graph/graph.ts';
+import { concat, reshape, split } from '../ops/movement.ts';
+import { sizeOf, type TensorData, type TensorDataFor } from '../tensor-data.ts';
+
+export interface FlatEntry {
+  readonly name: string;
+  readonly shape: readonly number[];
+}
+export type FlatLayout = readonly FlatEntry[];
+
+/** The number of values in the whole vector. */
+export function flatSize(layout: FlatLayout): number {
+  return layout.reduce((total, { shape }) => total + sizeOf(shape), 0);
+}
+
+/** The named tensors inside a flat vector [P]. */
+export function unflatten(flat: Tensor, layout: FlatLayout): ReadonlyMap<string, Tensor> {
+  const parts = split(
+    flat,
+    0,
+    layout.map(({ shape }) => sizeOf(shape)),
+  );
+  return new Map(layout.map(({ name, shape }, i) => [name, reshape(parts[i] ?? flat, shape)]));
+}
+
+/** Named tensors, in the order of the layout, as one flat vector [P]. */
+export function flatten(tensors: readonly Tensor[]): Tensor {
+  return concat(
+    tensors.map((tensor) => reshape(tensor, [-1])),
+    0,
+  );
+}
+
+/** The same on the host: named values of one dtype as one vector. Throws GVU_TENSOR_DATA naming every entry that is missing or misshapen. */
+export function packFlat<D extends DType>(
+  layout: FlatLayout,
+  dtype: D,
+  values: ReadonlyMap<string, TensorData>,
+): TensorDataFor<D> {
+  const problems: string[] = [];
+  const data = allocate(dtype, flatSize(layout));
+  let offset = 0;
+  for (const { name, shape } of layout) {
+    const tensor = values.get(name);
+    if (!tensor) problems.push(`'${name}' is missing`);
+    else if (tensor.dtype !== dtype || tensor.shape.join() !== shape.join())
+      problems.push(`'${name}' is ${tensor.dtype}[${tensor.shape.join(', ')}], not ${dtype}[${shape.join(', ')}]`);
+    // `dtype` was just compared, so both arrays are of one kind.
+    else (data as Float32Array).set(tensor.data as Float32Array, offset);
+    offset += sizeOf(shape);
+  }
+  for (const name of values.keys())
+    if (!layout.some((entry) => entry.name === name)) problems.push(`'${name}' is not expected`);
+  if (problems.length > 0)
+    throw onnxErrors.error('GVU_TENSOR_DATA', `${problems.join('; ')}.`, {
+      hint: 'The tensors belong to another model or adapter.',
+      details: { problems },
+    });
+  return { dtype, shape: [offset], data } as unknown as TensorDataFor<D>;
+}
+
+/** The named tensors of a flat vector on the host, as views into it. */
+export function unpackFlat(layout: FlatLayout, flat: TensorData): ReadonlyMap<string, TensorData> {
+  if (flat.data.length !== flatSize(layout))
+    throw onnxErrors.error(
+      'GVU_TENSOR_DATA',
+      `A flat vector of ${flat.data.length} values for a layout of ${flatSize(layout)}.`,
+    );
+  let offset = 0;
+  return new Map(
+    layout.map(({ name, shape }) => {
+      const data = flat.data.subarray(offset, offset + sizeOf(shape));
+      offset += sizeOf(shape);
+      return [name, { ...flat, shape, data } as TensorData];
+    }),
+  );
+}
