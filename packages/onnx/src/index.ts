@@ -29,12 +29,20 @@ export * from './ops/control.ts';
 export * from './ops/linear.ts';
 export * from './ops/movement.ts';
 export type { Program, ValueSpec } from './runtime/program.ts';
+export { type Checkpoint, openCheckpoint } from './safetensors/checkpoint.ts';
+export { type ExternalDataLayout, externalDataLayout } from './safetensors/external-data.ts';
+export type { FileDType } from './safetensors/format.ts';
+export type { SafetensorsEntry } from './safetensors/header.ts';
+export { openSafetensors, readTensor, readTensors, type SafetensorsFile } from './safetensors/reader.ts';
+export { encodeSafetensors, type Metadata, type NamedTensors, writeSafetensors } from './safetensors/writer.ts';
 export {
   checkTensorData,
   sizeOf,
   type TensorData,
   type TensorDataFor,
   type TensorDataOf,
+  tensorBytes,
   tensorData,
+  tensorFromBuffer,
   toNumbers,
 } from './tensor-data.ts';
