@@ -29,12 +29,22 @@ export * from './ops/control.ts';
 export * from './ops/linear.ts';
 export * from './ops/movement.ts';
 export type { Program, ValueSpec } from './runtime/program.ts';
+export type { Backend, Device, Use } from './runtime/protocol.ts';
+export type { RunOptions } from './runtime/run-request.ts';
+export { type LoadOptions, Runtime, type RuntimeInfo, type RuntimeMemory, type RuntimeOptions } from './runtime/runtime.ts';
+export type { TransferOptions } from './runtime/send-tensors.ts';
+export type { Session } from './runtime/session.ts';
+export type { CachedSession } from './runtime/session-cache.ts';
+export type { VariableInit, Variables } from './runtime/variables.ts';
 export { type Checkpoint, openCheckpoint } from './safetensors/checkpoint.ts';
 export { type ExternalDataLayout, externalDataLayout } from './safetensors/external-data.ts';
 export type { FileDType } from './safetensors/format.ts';
 export type { SafetensorsEntry } from './safetensors/header.ts';
 export { openSafetensors, readTensor, readTensors, type SafetensorsFile } from './safetensors/reader.ts';
 export { encodeSafetensors, type Metadata, type NamedTensors, writeSafetensors } from './safetensors/writer.ts';
+export { type DecoderState, type Generated, type GenerateOptions, generate } from './sampling/generate.ts';
+export { type Guidance, guide } from './sampling/guidance.ts';
+export { type Draw, drawToken, exactSampler, type SamplerOptions } from './sampling/sampler.ts';
 export {
   checkTensorData,
   sizeOf,
@@ -46,3 +56,22 @@ export {
   tensorFromBuffer,
   toNumbers,
 } from './tensor-data.ts';
+export { type AdamWOptions, adamw, adamwDefaults, biasCorrections, clipByGlobalNorm } from './training/adamw.ts';
+export {
+  type FlatEntry,
+  type FlatLayout,
+  flatSize,
+  flatten,
+  packFlat,
+  unflatten,
+  unpackFlat,
+} from './training/flat.ts';
+export {
+  isTarget,
+  type LoraModule,
+  type LoraOptions,
+  loraEmbedding,
+  loraLayout,
+  loraLinear,
+  loraNames,
+} from './training/lora.ts';
