@@ -3,6 +3,33 @@ export { coreErrors } from './core-errors.ts';
 export { didYouMean, didYouMeanHint } from './did-you-mean.ts';
 export { defineErrors, type ErrorCode, type ErrorOptions, type ErrorTable, GvuError, isGvuError } from './errors.ts';
 export type { JsonValue, Problem } from './json-value.ts';
+export type { Contribution } from './plugins/catalogue.ts';
+export {
+  type ContributionFactory,
+  type ContributionPoint,
+  contributionPoint,
+  type EntrySchema,
+  type RequirementCheck,
+} from './plugins/contribution-point.ts';
+export { PluginHost, type PluginHostOptions } from './plugins/host.ts';
+export { pluginManifestSchema } from './plugins/manifest-schema.ts';
+export {
+  definePlugin,
+  PLUGIN_API_VERSION,
+  type Plugin,
+  type PluginContext,
+  type PluginDefinition,
+  type PluginLogger,
+} from './plugins/plugin-api.ts';
+export type { PluginLogEntry } from './plugins/plugin-scope.ts';
+export {
+  formatPluginProblem,
+  type LoadPhase,
+  type PluginProblem,
+  type PluginReport,
+  type PluginStatus,
+  throwIfFailed,
+} from './plugins/report.ts';
 export {
   type FillOptions,
   fillIntegers,
