@@ -25,13 +25,22 @@ export { graphProblems, verify } from './graph/verify.ts';
 export { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from './half.ts';
 export * from './ops/activations.ts';
 export * from './ops/arithmetic.ts';
+export { attention, cachedAttention, causalMask, paddingMask } from './ops/attention.ts';
 export * from './ops/control.ts';
 export * from './ops/linear.ts';
 export * from './ops/movement.ts';
+export * from './ops/norms.ts';
+export { type RopeTables, rope } from './ops/rope.ts';
 export type { Program, ValueSpec } from './runtime/program.ts';
 export type { Backend, Device, Use } from './runtime/protocol.ts';
 export type { RunOptions } from './runtime/run-request.ts';
-export { type LoadOptions, Runtime, type RuntimeInfo, type RuntimeMemory, type RuntimeOptions } from './runtime/runtime.ts';
+export {
+  type LoadOptions,
+  Runtime,
+  type RuntimeInfo,
+  type RuntimeMemory,
+  type RuntimeOptions,
+} from './runtime/runtime.ts';
 export type { TransferOptions } from './runtime/send-tensors.ts';
 export type { Session } from './runtime/session.ts';
 export type { CachedSession } from './runtime/session-cache.ts';

@@ -3,5 +3,6 @@ import type { GradientRules } from './grad.ts';
 import { elementwiseRules } from './rules/elementwise.ts';
 import { linearRules } from './rules/linear.ts';
 import { movementRules } from './rules/movement.ts';
+import { neuralRules } from './rules/neural.ts';
 
-export const gradientRules: GradientRules = { ...elementwiseRules, ...linearRules, ...movementRules };
+export const gradientRules: GradientRules = { ...elementwiseRules, ...linearRules, ...movementRules, ...neuralRules };

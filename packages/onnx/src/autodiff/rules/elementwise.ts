@@ -29,14 +29,14 @@ import {
   where,
 } from '../../ops/arithmetic.ts';
 import type { GradientRule, GradientRules } from '../grad.ts';
-import { unbroadcast } from '../unbroadcast.ts';
+import { elementwise, unbroadcast } from '../unbroadcast.ts';
 
 /** A rule for y = f(x): from d, x and y. */
 function unary<Op extends OpName>(derivative: (d: Tensor, x: Tensor, y: Tensor) => Tensor): GradientRule<Op> {
   return (node, [d]) => {
     const [x] = node.inputs;
     const [y] = node.outputs;
-    return d && x && y ? [() => derivative(d, x, y)] : [];
+    return d && x && y ? [() => elementwise(d, (thin) => derivative(thin, x, y))] : [];
   };
 }
 
@@ -49,7 +49,12 @@ function binary<Op extends OpName>(
     const [a, b] = node.inputs;
     const [y] = node.outputs;
     if (!d || !a || !b || !y) return [];
-    return [() => unbroadcast(forLeft(d, a, b, y), a.shape), () => unbroadcast(forRight(d, a, b, y), b.shape)];
+    const operand = (derivative: typeof forLeft, shape: readonly number[]) => () =>
+      unbroadcast(
+        elementwise(d, (thin) => derivative(thin, a, b, y)),
+        shape,
+      );
+    return [operand(forLeft, a.shape), operand(forRight, b.shape)];
   };
 }
 
@@ -117,16 +122,17 @@ export const elementwiseRules = {
     (d, _a, b, y) => neg(div(mul(d, y), b)),
   ),
   Pow: binary(
-    (d, a, b) => mul(d, mul(b, pow(a, sub(b, 1)))),
+    // a^0 is 1 everywhere: without the condition its slope at a = 0 would be 0 * infinity.
+    (d, a, b) => mul(d, mul(b, pow(a, where(equal(b, 0), 1, sub(b, 1))))),
     // At a = 0 the limit of a^b log(a) is 0 for b > 0.
-    (d, a, _b, y) => where(equal(a, 0), 0, mul(d, mul(y, log(where(equal(a, 0), 1, a))))),
+    (d, a, _b, y) => mul(d, where(equal(a, 0), 0, mul(y, log(where(equal(a, 0), 1, a))))),
   ),
   Min: binary(smaller, (d, a, b) => smaller(d, b, a)),
   Max: binary(larger, (d, a, b) => larger(d, b, a)),
   Clip: (node, [d]) => {
     const [x, low, high] = node.inputs;
     if (!d || !x || !low || !high) return [];
-    return [() => where(and(greaterOrEqual(x, low), lessOrEqual(x, high)), d, 0)];
+    return [() => elementwise(d, (thin) => where(and(greaterOrEqual(x, low), lessOrEqual(x, high)), thin, 0))];
   },
   Where: (node, [d]) => {
     const [condition, a, b] = node.inputs;
