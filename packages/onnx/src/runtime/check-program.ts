@@ -1,0 +1,54 @@
+/**
+ * Does a program tell the truth about its model? Asked once, after loading. Without it, ONNX Runtime would silently ignore
+ * a feed whose name belongs to an initializer, and every check of a run against the program would check the wrong thing.
+ */
+import type { DType } from '../dtype.ts';
+import { describeType, fitsShape, type Program, type ValueSpec } from './program.ts';
+
+/** An input or output as the loaded model declares it: ONNX Runtime's name of the type, -1 for lengths that vary. */
+export interface ModelValue {
+  readonly name: string;
+  readonly type: string;
+  readonly shape: readonly number[];
+}
+
+/** What ONNX Runtime calls the type that carries a dtype into and out of a session. */
+export function ortType(dtype: DType): Exclude<DType, 'bfloat16'> | 'uint16' {
+  return dtype === 'bfloat16' ? 'uint16' : dtype;
+}
+
+/** Where the program and its model contradict each other, one sentence for each. The program may know a shape better. */
+export function programProblems(
+  program: Program,
+  model: { readonly inputs: readonly ModelValue[]; readonly outputs: readonly ModelValue[] },
+): string[] {
+  const declared = new Set(program.inputs.map(({ name }) => name));
+  const undeclared = model.inputs.filter(({ name }) => !declared.has(name));
+  return [
+    ...valueProblems('input', program.inputs, model.inputs),
+    ...valueProblems('output', program.outputs, model.outputs),
+    ...undeclared.map(({ name }) => `The model needs the input '${name}', which the program does not declare.`),
+  ];
+}
+
+function valueProblems(side: 'input' | 'output', specs: readonly ValueSpec[], values: readonly ModelValue[]): string[] {
+  const names = new Set<string>();
+  return specs.flatMap((spec) => {
+    const value = values.find(({ name }) => name === spec.name);
+    const repeated = names.has(spec.name);
+    names.add(spec.name);
+    if (repeated) return [`The program declares the ${side} '${spec.name}' twice.`];
+    if (value === undefined) {
+      const why = side === 'input' ? ' (or has an initializer of that name, which no feed replaces)' : '';
+      return [`The model has no ${side} '${spec.name}'${why}.`];
+    }
+    if (value.type === ortType(spec.dtype) && fitsModel(spec.shape, value.shape)) return [];
+    const type = describeType({ dtype: value.type, shape: value.shape });
+    return [`The program declares the ${side} '${spec.name}' as ${describeType(spec)}, the model as ${type}.`];
+  });
+}
+
+function fitsModel(spec: readonly number[], model: readonly number[]): boolean {
+  // onnxruntime-node reports an unknown rank as [] too, which allows everything.
+  return model.length === 0 || fitsShape(spec, model);
+}
