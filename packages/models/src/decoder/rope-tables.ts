@@ -2,7 +2,7 @@
  * Cosine and sine tables of rotary position embeddings (Su et al. 2021), with the frequency scalings of Llama 3.1 and of
  * linear interpolation. Rounded to float32 where Hugging Face's implementation rounds, so that long positions agree with it.
  */
-import { type TensorDataOf, tensorData } from '@gvu/onnx';
+import { type TensorData, tensorData } from '@gvu/onnx';
 import type { DecoderConfig, RopeScaling } from './config.ts';
 
 /** Rotations per position of each pair of dimensions [headDim / 2], in radians. */
@@ -18,16 +18,14 @@ export function inverseFrequencies(
 export function ropeTables(
   config: Pick<DecoderConfig, 'headDim' | 'ropeTheta' | 'ropeScaling'>,
   positions: number,
-): { cos: TensorDataOf<'float32'>; sin: TensorDataOf<'float32'> } {
+  dtype: 'float32' | 'float64' | 'float16' = 'float32',
+): { cos: TensorData; sin: TensorData } {
   const frequencies = inverseFrequencies(config);
   const angles = Array.from({ length: positions }, (_, p) =>
     frequencies.map((frequency) => Math.fround(p * frequency)),
   ).flat();
   const shape = [positions, frequencies.length];
-  return {
-    cos: tensorData('float32', shape, angles.map(Math.cos)),
-    sin: tensorData('float32', shape, angles.map(Math.sin)),
-  };
+  return { cos: tensorData(dtype, shape, angles.map(Math.cos)), sin: tensorData(dtype, shape, angles.map(Math.sin)) };
 }
 
 function scaleFrequency(frequency: number, scaling: RopeScaling): number {

@@ -1,0 +1,171 @@
+/**
+ * A decoder-only transformer of the Llama family (Llama, Qwen2/2.5, Qwen3) as graph functions: pre-norm blocks of grouped-query
+ * attention with rotary positions, and a gated SiLU feed-forward. The blocks are written once; training, prefill and
+ * decoding differ only in how attention meets its cache.
+ *
+ * Hidden states are matrices [N, width] with N = rows x positions: every product is one Gemm, and residual additions ride in
+ * its addend. Sources: modeling_llama.py, modeling_qwen2.py, modeling_qwen3.py of transformers 5.18.
+ */
+import {
+  attention,
+  cachedAttention,
+  constantData,
+  gemm,
+  mul,
+  type RopeTables,
+  reshape,
+  rmsNorm,
+  rope,
+  scope,
+  silu,
+  type Tensor,
+  transpose,
+} from '@gvu/onnx';
+import type { Modules } from '../modules.ts';
+import type { DecoderConfig } from './config.ts';
+import { ropeTables } from './rope-tables.ts';
+
+/** What a decoder computes in. */
+export type ComputeDType = 'float32' | 'float64' | 'float16';
+
+/** A decoder in a graph: its weights, its sizes, and how far its rotary tables reach. */
+export interface Decoder {
+  readonly modules: Modules;
+  readonly config: DecoderConfig;
+  /** What tensor names begin with: `model.` in Hugging Face checkpoints. */
+  readonly prefix: string;
+  readonly dtype: ComputeDType;
+  readonly rope: RopeTables;
+}
+
+export function createDecoder(
+  modules: Modules,
+  config: DecoderConfig,
+  options: { positions: number; dtype?: ComputeDType; prefix?: string },
+): Decoder {
+  const { positions, dtype = 'float32', prefix = 'model.' } = options;
+  const { cos, sin } = ropeTables(config, positions, dtype);
+  return {
+    modules,
+    config,
+    prefix,
+    dtype,
+    rope: { cos: constantData(modules.graph, cos), sin: constantData(modules.graph, sin) },
+  };
+}
+
+/** Hidden states [B * T, width] of token ids [B, T]. */
+export function embedTokens({ modules, config, prefix }: Decoder, ids: Tensor): Tensor {
+  const rows = modules.embedding(`${prefix}embed_tokens`, ids, { rows: config.vocabulary, width: config.width });
+  return reshape(rows, [-1, config.width]);
+}
+
+/** Logits [N, vocabulary] of hidden states [N, width] that have left the last block: final norm and head. */
+export function headLogits(decoder: Decoder, hidden: Tensor): Tensor {
+  const { modules, config, prefix } = decoder;
+  const normal = rmsNorm(hidden, modules.weight(`${prefix}norm.weight`, [config.width]), config.epsilon);
+  if (!config.tiedHead) return modules.linear('lm_head', normal, { out: config.vocabulary });
+  return gemm(normal, modules.weight(`${prefix}embed_tokens.weight`, [config.vocabulary, config.width]), {
+    transB: true,
+  });
+}
+
+interface Block {
+  /** Hidden states that enter [B * T, width]. */
+  readonly hidden: Tensor;
+  /** Position of every token [B, T] int64. */
+  readonly positions: Tensor;
+}
+
+/** All blocks over whole sequences, as training and scoring need them: hidden states after each block, the last one last. */
+export function runBlocks(decoder: Decoder, input: Block & { mask: Tensor }): readonly Tensor[] {
+  let { hidden } = input;
+  return Array.from({ length: decoder.config.layers }, (_, layer) => {
+    hidden = block(decoder, layer, { ...input, hidden }, (q, k, v) => attention(q, k, v, { mask: input.mask }));
+    return hidden;
+  });
+}
+
+/** Keys and values of every layer, [B, Hkv, T, D] each, two a layer. */
+export type Caches = readonly Tensor[];
+
+/** All blocks over a prompt, keeping its keys and values for decoding. */
+export function prefillBlocks(decoder: Decoder, input: Block & { mask: Tensor }): { hidden: Tensor; caches: Caches } {
+  const caches: Tensor[] = [];
+  let { hidden } = input;
+  for (let layer = 0; layer < decoder.config.layers; layer++)
+    hidden = block(decoder, layer, { ...input, hidden }, (q, k, v) => {
+      caches.push(k, v);
+      return attention(q, k, v, { mask: input.mask });
+    });
+  return { hidden, caches };
+}
+
+/** All blocks over one new token a row, against the caches; gives the grown caches. */
+export function decodeBlocks(
+  decoder: Decoder,
+  input: Block & { caches: Caches; mask?: Tensor | undefined },
+): { hidden: Tensor; caches: Caches } {
+  const caches: Tensor[] = [];
+  let { hidden } = input;
+  for (let layer = 0; layer < decoder.config.layers; layer++)
+    hidden = block(decoder, layer, { ...input, hidden }, (q, k, v) => {
+      const [pastK = k, pastV = v] = input.caches.slice(2 * layer);
+      const grown = cachedAttention(q, { k, v, pastK, pastV }, { mask: input.mask });
+      caches.push(grown.k, grown.v);
+      return grown.y;
+    });
+  return { hidden, caches };
+}
+
+/** One block: x + attention(norm(x)), then x + mlp(norm(x)). */
+function block(
+  decoder: Decoder,
+  layer: number,
+  { hidden, positions }: Block,
+  attend: (q: Tensor, k: Tensor, v: Tensor) => Tensor,
+): Tensor {
+  const { modules, config, prefix } = decoder;
+  const { graph } = modules;
+  const name = `${prefix}layers.${layer}`;
+  const [batch = 0, length = 0] = positions.shape;
+  const norm = (x: Tensor, which: string) =>
+    rmsNorm(x, modules.weight(`${name}.${which}.weight`, [config.width]), config.epsilon);
+
+  const attended = scope(graph, `${name}.self_attn`, () => {
+    const normal = norm(hidden, 'input_layernorm');
+    const project = (part: 'q' | 'k' | 'v', heads: number) => {
+      const flat = modules.linear(`${name}.self_attn.${part}_proj`, normal, {
+        out: heads * config.headDim,
+        bias: config.qkvBias,
+      });
+      const split = reshape(flat, [batch, length, heads, config.headDim]);
+      const scaled = config.qkNorm && part !== 'v' ? headNorm(split, part) : split;
+      return transpose(scaled, [0, 2, 1, 3]); // [B, H, T, D]
+    };
+    const headNorm = (x: Tensor, part: 'q' | 'k') =>
+      rmsNorm(x, modules.weight(`${name}.self_attn.${part}_norm.weight`, [config.headDim]), config.epsilon);
+    const q = rope(project('q', config.heads), positions, decoder.rope);
+    const k = rope(project('k', config.kvHeads), positions, decoder.rope);
+    const y = attend(q, k, project('v', config.kvHeads));
+    const rows = reshape(transpose(y, [0, 2, 1, 3]), [batch * length, config.heads * config.headDim]);
+    return modules.linear(`${name}.self_attn.o_proj`, rows, {
+      out: config.width,
+      bias: config.outputBias,
+      addend: hidden,
+    });
+  });
+
+  return scope(graph, `${name}.mlp`, () => {
+    const normal = norm(attended, 'post_attention_layernorm');
+    const [gate, up] = ['gate', 'up'].map((part) =>
+      modules.linear(`${name}.mlp.${part}_proj`, normal, { out: config.feedForward, bias: config.mlpBias }),
+    );
+    const inner = gate && up ? mul(silu(gate), up) : normal;
+    return modules.linear(`${name}.mlp.down_proj`, inner, {
+      out: config.width,
+      bias: config.mlpBias,
+      addend: attended,
+    });
+  });
+}
