@@ -76,7 +76,9 @@ describe.each(models)('%s', (name) => {
   /** Runs the program in float32 and compares each of its values, cut to what the fixture has, with the fixture's. */
   async function expectAgreement(target: Target, build: Build, references: Readonly<Record<string, Reference>>) {
     const [found, exact] = [await run(target, build), await run('reference', build, 'float64')];
-    for (const [key, { expected: reference, pick = (values: readonly number[]) => values }] of Object.entries(references)) {
+    for (const [key, { expected: reference, pick = (values: readonly number[]) => values }] of Object.entries(
+      references,
+    )) {
       const [ours, theirs, truth] = [pick(valuesOf(found[key])), toNumbers(reference), pick(valuesOf(exact[key]))];
       const allowed = Math.max(2e-5, 1.5 * difference(theirs, truth));
       expect(allowed, 'the reference must itself be right').toBeLessThan(1e-4);
