@@ -2,6 +2,19 @@ export { type Config, compileConfig, defineConfig } from './config.ts';
 export { coreErrors } from './core-errors.ts';
 export { didYouMean, didYouMeanHint } from './did-you-mean.ts';
 export { defineErrors, type ErrorCode, type ErrorOptions, type ErrorTable, GvuError, isGvuError } from './errors.ts';
+export {
+  type BlobName,
+  blobPath,
+  EventLog,
+  type EventLogOptions,
+  type EventTail,
+  type LogEvent,
+  readBlob,
+  readEvents,
+  type TailFrom,
+  type TailOptions,
+  tailEvents,
+} from './event-log/index.ts';
 export type { JsonValue, Problem } from './json-value.ts';
 export type { Contribution } from './plugins/catalogue.ts';
 export {

@@ -5,7 +5,7 @@
  * no `__proto__` key, no getters, no class instances, and treats a property that is `undefined` as absent.
  */
 
-export type JsonValue = null | boolean | number | string | JsonValue[] | { [key: string]: JsonValue };
+export type JsonValue = null | boolean | number | string | readonly JsonValue[] | { readonly [key: string]: JsonValue };
 
 /** A place in a JSON document (RFC 6901 pointer, '' is the whole document) and what is wrong there. */
 export interface Problem {
