@@ -154,7 +154,7 @@ function count(value: unknown, noun: string): string {
 }
 
 /** What a schema allows, as a noun phrase: `an integer (at least 1)`, `one of "a", "b"`. */
-export function describeSchema(schema: unknown): string {
+function describeSchema(schema: unknown): string {
   if (!isRecord(schema)) return 'a value';
   if ('const' in schema) return JSON.stringify(schema.const);
   if (Array.isArray(schema.enum)) return `one of ${schema.enum.map((item) => JSON.stringify(item)).join(', ')}`;
