@@ -15,12 +15,13 @@ export interface WindowAttributes {
 }
 
 /** Output lengths of a sliding window over the spatial axes of x [N, C, ...spatial]. */
-function windows(node: Inference<WindowAttributes>, spatial: Ints): Ints {
-  const { kernel_shape, strides, pads, dilations } = node.attributes;
+function windows(node: Inference<Omit<WindowAttributes, 'dilations'> & { dilations?: Ints }>, spatial: Ints): Ints {
+  const { kernel_shape, strides, pads, dilations = kernel_shape.map(() => 1) } = node.attributes;
   const rank = spatial.length;
   if (kernel_shape.length !== rank || strides.length !== rank || dilations.length !== rank || pads.length !== 2 * rank)
     node.refuse(`kernel, strides, dilations and pads must be of ${rank} axes`);
   return spatial.map((length, i) => {
+    if (length === DYNAMIC) return DYNAMIC;
     const reach = ((kernel_shape[i] ?? 1) - 1) * (dilations[i] ?? 1) + 1;
     const padded = length + (pads[i] ?? 0) + (pads[i + rank] ?? 0);
     if (reach > padded) node.refuse(`a window of ${reach} does not fit ${padded} on spatial axis ${i}`);
@@ -34,7 +35,7 @@ function lastAxisScale(node: Inference<object>, index: number): void {
     node.refuse(`operand ${index} must have the length of the last axis`);
 }
 
-const pool = (node: Inference<WindowAttributes>) => {
+const pool = (node: Parameters<typeof windows>[0]) => {
   const { dtype, shape } = node.operand(0);
   return { dtype, shape: [...shape.slice(0, 2), ...windows(node, shape.slice(2))] };
 };
@@ -51,10 +52,10 @@ export const neural = {
       { dtype: stash, shape: shape.with(-1, 1) },
     ];
   }),
-  /** Operands: x, scale, bias. Outputs: y, mean and 1 / standard deviation [.., 1]. */
-  LayerNormalization: spec<{ axis: -1; epsilon: FloatAttribute; stash_type: number }>(3, (node) => {
+  /** Operands: x, scale, bias (may be absent). Outputs: y, mean and 1 / standard deviation [.., 1]. */
+  LayerNormalization: spec<{ axis: -1; epsilon: FloatAttribute; stash_type: number }>([2, 3], (node) => {
     lastAxisScale(node, 1);
-    lastAxisScale(node, 2);
+    if (node.inputs[2]) lastAxisScale(node, 2);
     const { shape } = node.operand(0);
     const dtype = node.floatDtype();
     const stash = node.attributes.stash_type === dtypes.float64.onnx ? 'float64' : 'float32';
@@ -80,15 +81,18 @@ export const neural = {
     if (x.length !== w.length || x[1] !== w[0] || (w[0] ?? 0) % group !== 0)
       node.refuse('the filter does not fit the channels');
     if (!sameShape(w.slice(2), kernel_shape)) node.refuse('kernel_shape is not the filter’s');
+    if (w.includes(DYNAMIC)) node.refuse('the filter changes in length');
     const spatial = x.slice(2).map((length, i) => {
+      if (length === DYNAMIC) return DYNAMIC;
       const reach = ((kernel_shape[i] ?? 1) - 1) * (dilations[i] ?? 1) + 1;
-      return (
-        (length - 1) * (strides[i] ?? 1) + reach - (pads[i] ?? 0) - (pads[i + rank] ?? 0) + (output_padding[i] ?? 0)
-      );
+      const cut = (pads[i] ?? 0) + (pads[i + rank] ?? 0);
+      const result = (length - 1) * (strides[i] ?? 1) + reach - cut + (output_padding[i] ?? 0);
+      return result < 0 ? node.refuse(`pads take more than spatial axis ${i} has`) : result;
     });
     return [{ dtype: node.floatDtype(), shape: [x[0] ?? 0, (w[1] ?? 0) * group, ...spatial] }];
   }),
-  AveragePool: spec<WindowAttributes & { count_include_pad: Flag }>(1, (node) => [pool(node)]),
+  /** Without dilations, which it takes only from operator set 19. */
+  AveragePool: spec<Omit<WindowAttributes, 'dilations'> & { count_include_pad: Flag }>(1, (node) => [pool(node)]),
   /** Outputs: the maxima, and their flat indices into x. */
   MaxPool: spec<WindowAttributes>(1, (node) => {
     const { dtype, shape } = pool(node);
@@ -135,7 +139,7 @@ export const neural = {
     if (!past) return [y];
     const grown = (tensor: Ints) => {
       const [before = 0, added = 0] = [past.shape[2], tensor[2]];
-      return tensor.with(2, before === DYNAMIC ? DYNAMIC : before + added);
+      return tensor.with(2, before === DYNAMIC || added === DYNAMIC ? DYNAMIC : before + added);
     };
     return [y, { dtype, shape: grown(k.shape) }, { dtype, shape: grown(v.shape) }];
   }),
