@@ -2,8 +2,10 @@
 import { defineErrors } from '@gvu/core';
 
 export const onnxErrors = defineErrors({
+  GVU_AUTODIFF_CHECK: 'A gradient differs from finite differences of the same function.',
   GVU_AUTODIFF_NO_RULE: 'A gradient was asked for through an operator that has no gradient rule.',
   GVU_AUTODIFF_RULE: 'A gradient rule gave a gradient of the wrong type.',
+  GVU_AUTODIFF_SEGMENT: 'A checkpointed segment cannot be computed again.',
   GVU_AUTODIFF_TARGET: 'A gradient was asked of, or with respect to, a tensor that cannot have one.',
   GVU_CHECKPOINT_INDEX: 'The index of a sharded checkpoint is malformed or contradicts its shards.',
   GVU_CHECKPOINT_LINK: 'A file of a checkpoint is a symbolic link that leads out of it.',

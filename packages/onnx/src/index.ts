@@ -1,3 +1,5 @@
+export { type CheckOptions, checkGradients, type GradientError, type RandomInput } from './autodiff/check.ts';
+export { checkpoint } from './autodiff/checkpoint.ts';
 export { type GradientRule, gradients } from './autodiff/grad.ts';
 export { compile } from './codec/encode.ts';
 export { type DType, type DTypeArrays, dtypes, type FloatDType, type TensorArray } from './dtype.ts';
@@ -27,7 +29,9 @@ export * from './ops/activations.ts';
 export * from './ops/arithmetic.ts';
 export { attention, cachedAttention, causalMask, paddingMask } from './ops/attention.ts';
 export * from './ops/control.ts';
+export { erf } from './ops/erf.ts';
 export * from './ops/linear.ts';
+export { type CrossEntropyOptions, crossEntropy, entropy, klDivergence, tokenLogProb } from './ops/losses.ts';
 export * from './ops/movement.ts';
 export * from './ops/norms.ts';
 export { type RopeTables, rope } from './ops/rope.ts';

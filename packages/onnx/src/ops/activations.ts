@@ -1,6 +1,7 @@
 /** Activations of neural networks, fused where the target has a kernel. The decomposed forms are their own twins in tests. */
 import { emit, type Tensor } from '../graph/graph.ts';
-import { add, erf, mul, neg, sigmoid, softplus, tanh } from './arithmetic.ts';
+import { add, mul, neg, sigmoid, softplus, tanh } from './arithmetic.ts';
+import { erf } from './erf.ts';
 
 /** x * sigmoid(x). */
 export function silu(x: Tensor): Tensor {

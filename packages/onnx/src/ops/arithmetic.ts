@@ -23,7 +23,6 @@ type UnaryOp = Extract<
   | 'Cos'
   | 'Tanh'
   | 'Sigmoid'
-  | 'Erf'
   | 'Relu'
   | 'Softplus'
   | 'Floor'
@@ -82,7 +81,6 @@ export const sin = unary('Sin');
 export const cos = unary('Cos');
 export const tanh = unary('Tanh');
 export const sigmoid = unary('Sigmoid');
-export const erf = unary('Erf');
 export const relu = unary('Relu');
 /** log(1 + exp(x)). */
 export const softplus = unary('Softplus');

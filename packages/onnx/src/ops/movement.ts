@@ -3,6 +3,7 @@ import { onnxErrors } from '../errors.ts';
 import { constant, emit, type Graph, type Tensor } from '../graph/graph.ts';
 import { sameShape, typeText } from '../graph/specs/spec.ts';
 import { sizeOf } from '../tensor-data.ts';
+import { cast } from './arithmetic.ts';
 
 function ints(graph: Graph, values: readonly number[]): Tensor {
   return constant(graph, 'int64', [values.length], values);
@@ -30,6 +31,8 @@ export function transpose(x: Tensor, perm: readonly number[]): Tensor {
 /** Broadcasts to a shape. No node when nothing changes. */
 export function expand(x: Tensor, shape: readonly number[]): Tensor {
   if (sameShape(x.shape, shape)) return x;
+  // ONNX Runtime 1.30 takes an expansion of a length of 1 to 0 for one that changes nothing.
+  if (shape.includes(0)) return constant(x.block.graph, x.dtype, shape, []);
   return emit(x.block.graph, 'Expand', [x, ints(x.block.graph, shape)], { attributes: {} })[0];
 }
 
@@ -77,9 +80,11 @@ export function slice(x: Tensor, axis: number, range: Range): Tensor {
     const counted = value < 0 ? value + dim : value;
     return step > 0 ? Math.min(Math.max(counted, 0), dim) : Math.min(Math.max(counted, -1), dim - 1);
   };
-  const start = bound(range.start, step > 0 ? 0 : dim - 1);
-  const end = bound(range.end, step > 0 ? dim : -1);
-  if (start === 0 && end === dim && step === 1) return x;
+  const first = bound(range.start, step > 0 ? 0 : dim - 1);
+  const last = bound(range.end, step > 0 ? dim : -1);
+  if (first === 0 && last === dim && step === 1) return x;
+  const empty = step > 0 ? first >= last : first <= last;
+  const [start, end] = empty ? [0, step > 0 ? 0 : dim] : [first, last];
   // ONNX counts a negative end from the back; an end before element 0 has to be written as a very small number.
   const operands = [[start], [end < 0 ? -(2 ** 31) : end], [along], [step]].map((values) => ints(graph, values));
   return emit(graph, 'Slice', [x, ...operands], { attributes: {} })[0];
@@ -162,32 +167,38 @@ export function gatherElements(x: Tensor, indices: Tensor, axis: number): Tensor
   return emit(x.block.graph, 'GatherElements', [x, indices], { attributes: { axis: positive(x, axis) } })[0];
 }
 
-interface ScatterOptions {
-  /** `none`: an element is replaced (indices must not repeat). `add`: updates are added, also at repeated indices. */
-  reduction: 'none' | 'add';
-}
-
-/** x with `updates` put at `indices` along an axis (the inverse of `gatherElements`). */
+/**
+ * x with `updates` put at `indices` along an axis (the inverse of `gatherElements`). Reduction `none` replaces elements, and indices
+ * must not repeat; `add` adds to them, also at repeated indices.
+ */
 export function scatterElements(
   x: Tensor,
   indices: Tensor,
   updates: Tensor,
-  options: ScatterOptions & { axis: number },
+  options: { axis: number; reduction: 'none' | 'add' },
 ): Tensor {
   const attributes = { axis: positive(x, options.axis), reduction: options.reduction };
   return emit(x.block.graph, 'ScatterElements', [x, indices, updates], { attributes })[0];
 }
 
-/** x with parts put at indices [.., K] into its first K axes; updates are [.., rest of x]. */
-export function scatterND(x: Tensor, indices: Tensor, updates: Tensor, options: ScatterOptions): Tensor {
-  return emit(x.block.graph, 'ScatterND', [x, indices, updates], { attributes: { reduction: options.reduction } })[0];
+/**
+ * x with parts put at indices [.., K] into its first K axes; updates are [.., rest of x]. Indices must not repeat. There is no
+ * form that adds: ONNX Runtime 1.30 adds from several threads without a lock, and loses updates where indices repeat.
+ */
+export function scatterND(x: Tensor, indices: Tensor, updates: Tensor): Tensor {
+  return emit(x.block.graph, 'ScatterND', [x, indices, updates], { attributes: { reduction: 'none' } })[0];
 }
 
-/** 1 at the index, 0 elsewhere, along a new last axis of `depth`. */
+/** 1 at the index, 0 elsewhere, along a new last axis of `depth`. Negative indices count from the end. */
 export function oneHot(indices: Tensor, depth: number, dtype: Tensor['dtype']): Tensor {
   const { graph } = indices.block;
-  const operands = [indices, constant(graph, 'int64', [1], [depth]), constant(graph, dtype, [2], [0, 1])];
-  return emit(graph, 'OneHot', operands, { attributes: { axis: -1 } })[0];
+  // The one combination of types that ONNX Runtime has a kernel for on every device.
+  const operands = [
+    cast(indices, 'int64'),
+    constant(graph, 'int64', [1], [depth]),
+    constant(graph, 'float32', [2], [0, 1]),
+  ];
+  return cast(emit(graph, 'OneHot', operands, { attributes: { axis: -1 } })[0], dtype);
 }
 
 /** A tensor of one repeated value. */

@@ -11,7 +11,6 @@ import {
   cos,
   div,
   equal,
-  erf,
   exp,
   greater,
   greaterOrEqual,
@@ -28,6 +27,7 @@ import {
   tanh,
   where,
 } from '../../ops/arithmetic.ts';
+import { erf } from '../../ops/erf.ts';
 import type { GradientRule, GradientRules } from '../grad.ts';
 import { elementwise, unbroadcast } from '../unbroadcast.ts';
 

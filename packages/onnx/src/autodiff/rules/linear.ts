@@ -1,4 +1,7 @@
-/** Gradient rules of products, softmax, reductions and sorting. Products use transposed factors instead of transposing tensors. */
+/**
+ * Gradient rules of products, softmax, reductions and sorting. Products use transposed factors instead of transposing tensors,
+ * and add to the gradient gathered so far where they can (Gemm): a shared weight costs no addition.
+ */
 import { constant, type Node, type Tensor } from '../../graph/graph.ts';
 import { constantValues } from '../../graph/specs/spec.ts';
 import { cast, div, equal, exp, mul, sub, where } from '../../ops/arithmetic.ts';
@@ -32,14 +35,19 @@ function extremum(node: Node<'ReduceMax' | 'ReduceMin'>, d: Tensor, x: Tensor): 
   return mul(attained, div(keepDims(node, d, x), count));
 }
 
+/** All leading axes as one: what a matrix on the right was multiplied with. */
+function rows(x: Tensor): Tensor {
+  const width = x.shape.at(-1) ?? 1;
+  return reshape(x, [sizeOf(x.shape.slice(0, -1)), width]);
+}
+
 export const linearRules = {
   MatMul: (node, [d]) => {
     const [a, b] = node.inputs;
     if (!d || !a || !b) return [];
-    return [
-      () => unbroadcast(matmul(d, b, { transB: true }), a.shape),
-      () => unbroadcast(matmul(a, d, { transA: true }), b.shape),
-    ];
+    const forLeft = () => unbroadcast(matmul(d, b, { transB: true }), a.shape);
+    if (b.shape.length === 2) return [forLeft, (addend) => gemm(rows(a), rows(d), { transA: true, addend })];
+    return [forLeft, () => unbroadcast(matmul(a, d, { transA: true }), b.shape)];
   },
   FusedMatMul: (node, [d]) => {
     const [a, b] = node.inputs;
@@ -47,12 +55,21 @@ export const linearRules = {
     const { alpha: scale, transA, transB } = node.attributes;
     const alpha = scale.float;
     const [swapA, swapB] = [transA === 1, transB === 1];
+    const forLeft = () =>
+      unbroadcast(
+        swapA ? matmul(b, d, { transA: swapB, transB: true, alpha }) : matmul(d, b, { transB: !swapB, alpha }),
+        a.shape,
+      );
+    if (b.shape.length === 2 && !swapA)
+      return [
+        forLeft,
+        (addend) => {
+          const [x, y] = swapB ? [d, a] : [a, d];
+          return gemm(rows(x), rows(y), { transA: true, alpha, addend });
+        },
+      ];
     return [
-      () =>
-        unbroadcast(
-          swapA ? matmul(b, d, { transA: swapB, transB: true, alpha }) : matmul(d, b, { transB: !swapB, alpha }),
-          a.shape,
-        ),
+      forLeft,
       () =>
         unbroadcast(
           swapB ? matmul(d, a, { transA: true, transB: swapA, alpha }) : matmul(a, d, { transA: !swapA, alpha }),
@@ -60,7 +77,6 @@ export const linearRules = {
         ),
     ];
   },
-  /** The gradient gathered so far becomes the addend of the product: no separate Add. */
   Gemm: (node, [d]) => {
     const [a, b, c] = node.inputs;
     if (!d || !a || !b) return [];

@@ -1,14 +1,15 @@
 /** Gradient rules of the operators that move elements: each is the opposite movement. */
+import { onnxErrors } from '../../errors.ts';
 import { constant, type Tensor } from '../../graph/graph.ts';
 import { constantValues } from '../../graph/specs/spec.ts';
 import { add, less, mul, where } from '../../ops/arithmetic.ts';
-import { gemm, sum } from '../../ops/linear.ts';
+import { sum } from '../../ops/linear.ts';
 import {
   concat,
+  expand,
   full,
   gather,
   gatherElements,
-  oneHot,
   pad,
   reshape,
   scatterElements,
@@ -43,10 +44,20 @@ export const movementRules = {
   },
   Slice: (node, [d]) => {
     const [x, ...bounds] = node.inputs;
-    const [[start = 0] = [], , [axis = 0] = [], [step = 1] = []] = bounds.map(
-      (bound) => bound && constantValues(bound),
-    );
-    return d && x ? [() => unslice(d, x, { start, axis, step })] : [];
+    const [starts = [], , axes = [], steps = []] = bounds.map((bound) => bound && constantValues(bound));
+    if (!d || !x) return [];
+    return [
+      () =>
+        axes.reduce(
+          (placed, axis, i) =>
+            unslice(placed, x, {
+              start: starts[i] ?? 0,
+              axis: (axis + x.shape.length) % x.shape.length,
+              step: steps[i] ?? 1,
+            }),
+          d,
+        ),
+    ];
   },
   Concat: (node, [d]) => {
     const { axis } = node.attributes;
@@ -62,13 +73,18 @@ export const movementRules = {
     });
   },
   Split: (node, gradients) => {
-    const parts = node.outputs.map((part, i) => gradients[i] ?? full(part.block.graph, part, 0));
+    const parts = node.outputs.map((part, i) => gradients[i] ?? zeros(part));
     return [() => concat(parts, node.attributes.axis)];
   },
   Pad: (node, [d]) => {
     const [x, pads] = node.inputs;
     const amounts = (pads && constantValues(pads)) ?? [];
-    if (!d || !x || node.attributes.mode !== 'constant') return [];
+    if (!d || !x) return [];
+    const { mode } = node.attributes;
+    if (mode !== 'constant')
+      throw onnxErrors.error('GVU_AUTODIFF_NO_RULE', `'${node.name}' pads by ${mode}, which has no gradient rule.`, {
+        hint: 'Pad with a constant, or put stopGradient around it.',
+      });
     const rank = x.shape.length;
     return [
       () =>
@@ -78,34 +94,35 @@ export const movementRules = {
         ),
     ];
   },
-  /** On matrices of embeddings by a product with one-hot rows when that is small, else by scattered addition. */
+  /** Adds each part to the place that it came from, on top of the gradient gathered so far. */
   Gather: (node, [d]) => {
     const [x, indices] = node.inputs;
     if (!d || !x || !indices) return [];
-    return [() => ungather(d, x, { indices, axis: node.attributes.axis })];
+    return [(sum) => ungather(d, x, { indices, axis: node.attributes.axis, sum })];
   },
   GatherElements: (node, [d]) => {
     const [x, indices] = node.inputs;
     if (!d || !x || !indices) return [];
-    return [
-      () => scatterElements(full(x.block.graph, x, 0), indices, d, { axis: node.attributes.axis, reduction: 'add' }),
-    ];
+    const { axis } = node.attributes;
+    return [(sum) => scatterElements(sum ?? zeros(x), indices, d, { axis, reduction: 'add' })];
   },
   ScatterElements: (node, [d]) => {
     const [x, indices, updates] = node.inputs;
     if (!d || !x || !indices || !updates) return [];
     const { axis, reduction } = node.attributes;
-    const kept = () => scatterElements(d, indices, full(d.block.graph, updates, 0), { axis, reduction: 'none' });
+    const kept = () => scatterElements(d, indices, zeros(updates), { axis, reduction: 'none' });
     return [reduction === 'add' ? () => d : kept, undefined, () => gatherElements(d, indices, axis)];
   },
   ScatterND: (node, [d]) => {
     const [x, indices, updates] = node.inputs;
     if (!d || !x || !indices || !updates) return [];
-    const { reduction } = node.attributes;
-    const kept = () => scatterND(d, indices, full(d.block.graph, updates, 0), { reduction: 'none' });
-    return [reduction === 'add' ? () => d : kept, undefined, () => gatherParts(d, indices, updates.shape)];
+    return [() => scatterND(d, indices, zeros(updates)), undefined, () => gatherParts(d, indices, updates.shape)];
   },
 } satisfies GradientRules;
+
+function zeros(like: Tensor): Tensor {
+  return full(like.block.graph, like, 0);
+}
 
 /** Puts the gradient of a slice back in its place; steps other than 1 scatter by index. */
 function unslice(d: Tensor, x: Tensor, range: { start: number; axis: number; step: number }): Tensor {
@@ -130,36 +147,13 @@ function unslice(d: Tensor, x: Tensor, range: { start: number; axis: number; ste
   return where(mask, gather(d, positions, axis), 0);
 }
 
-/** Largest one-hot matrix (elements) for which a product beats scattered addition, which runs on one thread. */
-const ONE_HOT_LIMIT = 64 * 1024 * 1024;
-
-function ungather(d: Tensor, x: Tensor, at: { indices: Tensor; axis: number }): Tensor {
-  const { indices, axis } = at;
-  const { graph } = x.block;
+/** [.., N, ..] -> [.., size, ..]: the parts of d summed by their index along an axis. */
+function ungather(d: Tensor, x: Tensor, at: { indices: Tensor; axis: number; sum: Tensor | undefined }): Tensor {
+  const { indices, axis, sum } = at;
   const count = sizeOf(indices.shape);
-  // The gathered axis goes first, the others make up the columns.
-  const moved = [...x.shape.keys()].toSpliced(axis, 1);
-  const gathered = [...indices.shape.keys()].map((i) => i + axis);
-  const rest = [...d.shape.keys()].filter((i) => !gathered.includes(i));
-  const rows = reshape(transpose(d, [...gathered, ...rest]), [count, -1]); // [N, columns]
-  const size = x.shape[axis] ?? 0;
-  const flat = reshape(indices, [count]);
-  const inRange = where(less(flat, 0), add(flat, size), flat);
-  const table =
-    count * size <= ONE_HOT_LIMIT && x.dtype !== 'float64'
-      ? gemm(oneHot(inRange, size, x.dtype), rows, { transA: true })
-      : scatterND(
-          full(graph, { dtype: x.dtype, shape: [size, rows.shape[1] ?? 1] }, 0),
-          reshape(inRange, [count, 1]),
-          rows,
-          { reduction: 'add' },
-        );
-  const front = reshape(table, [size, ...moved.map((i) => x.shape[i] ?? 1)]);
-  const order = [axis, ...moved];
-  return transpose(
-    front,
-    order.map((_, i) => order.indexOf(i)),
-  );
+  const flat = [...x.shape.slice(0, axis), count, ...x.shape.slice(axis + 1)];
+  const places = expand(reshape(indices, [count, ...x.shape.slice(axis + 1).map(() => 1)]), flat);
+  return scatterElements(sum ?? zeros(x), places, reshape(d, flat), { axis, reduction: 'add' });
 }
 
 /** Parts of d at the index tuples of a ScatterND: the tuples become flat indices into the leading axes. */
@@ -167,7 +161,9 @@ function gatherParts(d: Tensor, indices: Tensor, shape: readonly number[]): Tens
   const { graph } = d.block;
   const depth = indices.shape.at(-1) ?? 0;
   const lead = d.shape.slice(0, depth);
+  const perAxis = (values: readonly number[]) => constant(graph, 'int64', [depth], values);
+  const fromFront = where(less(indices, 0), add(indices, perAxis(lead)), indices);
   const strides = lead.map((_, i) => sizeOf(lead.slice(i + 1)));
-  const flat = sum(mul(indices, constant(graph, 'int64', [depth], strides)), [-1]);
+  const flat = sum(mul(fromFront, perAxis(strides)), [-1]);
   return reshape(gather(reshape(d, [sizeOf(lead), ...d.shape.slice(depth)]), flat), shape);
 }

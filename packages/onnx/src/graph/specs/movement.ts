@@ -102,8 +102,8 @@ export const movement = {
       node.refuse('indices and updates must have one shape');
     return [{ dtype, shape }];
   }),
-  /** Operands: x, indices [.., k], updates. */
-  ScatterND: spec<{ reduction: 'none' | 'add' }>(3, (node) => {
+  /** Operands: x, indices [.., k], updates. Only `none`: the kernel for `add` races where indices repeat. */
+  ScatterND: spec<{ reduction: 'none' }>(3, (node) => {
     const { dtype, shape } = node.operand(0);
     const [indices, updates] = [node.operand(1), node.operand(2)];
     node.requireDtype(1, 'int64');
