@@ -34,8 +34,11 @@ import type { Program } from '../runtime/program.ts';
 import { externalDataLayout } from '../safetensors/external-data.ts';
 import type { TensorData } from '../tensor-data.ts';
 import { liveNodes, liveSources } from './live.ts';
+import { executionOrder, outputOrder } from './order.ts';
 
 const IR_VERSION = 10n;
+/** Optimisers of ONNX Runtime 1.30 that make operators without a float64 kernel out of float64 graphs. */
+const DOUBLE_FAULTS = ['QuickGeluFusion'];
 
 /** The one field of an attribute that its type asks for. */
 type AttributeFields = Pick<MessageInitShape<typeof AttributeProtoSchema>, 'i' | 's' | 'f' | 'g' | 't' | 'ints'>;
@@ -50,7 +53,7 @@ export function compile(graph: Graph): Program {
   );
   const layout = files.length > 0 ? externalDataLayout([...new Set(files)]) : undefined;
 
-  const proto = blockProto(graph.main, nodes);
+  const proto = blockProto(graph.main, nodes, executionOrder);
   for (const tensor of sources) {
     const { source } = tensor;
     if (source.kind === 'constant') proto.initializer.push(dataProto(tensor.name, source.data));
@@ -76,15 +79,17 @@ export function compile(graph: Graph): Program {
     inputs: graph.main.inputs.map(({ name, dtype, shape }) => ({ name, dtype, shape })),
     outputs: graph.main.outputs.map(({ name, tensor: { dtype, shape } }) => ({ name, dtype, shape })),
     ...(layout ? { externalFolder: layout.folder } : {}),
+    ...(graph.target === 'reference' ? { disabledOptimizers: DOUBLE_FAULTS } : {}),
   };
 }
 
-function blockProto(block: Block, live: ReadonlySet<Node>): GraphProto {
+function blockProto(block: Block, live: ReadonlySet<Node>, order?: typeof executionOrder): GraphProto {
   const isMain = block.parent === undefined;
-  const node = block.nodes.filter((candidate) => live.has(candidate)).map((candidate) => nodeProto(candidate, live));
+  const nodes = block.nodes.filter((candidate) => live.has(candidate));
+  const node = (order?.(nodes) ?? nodes).map((candidate) => nodeProto(candidate, live));
   // The program's outputs go by the names they were given; a body's go by position.
   if (isMain)
-    for (const { name, tensor } of block.outputs)
+    for (const { name, tensor } of order ? outputOrder(block.outputs, nodes) : block.outputs)
       node.push(
         create(NodeProtoSchema, { opType: 'Identity', name: `output/${name}`, input: [tensor.name], output: [name] }),
       );
