@@ -3,21 +3,23 @@ import ort from 'onnxruntime-node';
 import { compile } from '../src/codec/encode.ts';
 import type { DType } from '../src/dtype.ts';
 import type { Graph } from '../src/graph/graph.ts';
+import type { Program } from '../src/runtime/program.ts';
+import { sessionOptions } from '../src/runtime/session-options.ts';
 import type { TensorData } from '../src/tensor-data.ts';
 
+export interface Loaded extends AsyncDisposable {
+  run(feeds?: Record<string, TensorData>): Promise<Record<string, TensorData>>;
+}
+
 /** A graph loaded for repeated runs; release it when done. */
-export async function loadGraph(
-  graph: Graph,
-): Promise<AsyncDisposable & { run: (feeds?: Record<string, TensorData>) => Promise<Record<string, TensorData>> }> {
-  const program = compile(graph);
-  const session = await ort.InferenceSession.create(program.model, {
-    intraOpNumThreads: 1,
-    interOpNumThreads: 1,
-    logSeverityLevel: 3,
-    ...(program.externalFolder === undefined
-      ? {}
-      : { extra: { session: { model_external_initializers_file_folder_path: program.externalFolder } } }),
-  });
+export function loadGraph(graph: Graph): Promise<Loaded> {
+  return loadProgram(compile(graph));
+}
+
+/** A program as it is, whether or not it is sound. */
+export async function loadProgram(program: Program): Promise<Loaded> {
+  const options = sessionOptions({ use: 'inference', device: 'cpu', threads: 1 }, program);
+  const session = await ort.InferenceSession.create(program.model, options);
   return {
     async run(feeds = {}) {
       const given = Object.fromEntries(

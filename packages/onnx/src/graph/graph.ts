@@ -139,15 +139,15 @@ export function constant(
   return constantData(graph, tensorData(dtype, shape, values));
 }
 
-/** A constant from ready tensor values (see `constant`). */
-export function constantData(graph: Graph, data: TensorData): Tensor {
+/** A constant from ready tensor values (see `constant`). `name` is used when the graph has no equal constant yet. */
+export function constantData(graph: Graph, data: TensorData, options: { name?: string } = {}): Tensor {
   const { dtype, shape } = data;
   checkTensorData(data, 'constant');
   const bytes = new Uint8Array(data.data.buffer, data.data.byteOffset, data.data.byteLength);
   const key = `${dtype}[${shape}]${createHash('sha256').update(bytes).digest('base64')}`;
   const known = graph.constants.get(key);
   if (known) return known;
-  const name = uniqueName(graph, `constant/${dtype}_${shape.join('x') || 'scalar'}`);
+  const name = uniqueName(graph, options.name ?? `constant/${dtype}_${shape.join('x') || 'scalar'}`);
   const tensor: Tensor = { name, dtype, shape, block: graph.main, source: { kind: 'constant', data } };
   graph.constants.set(key, tensor);
   return tensor;
@@ -212,12 +212,15 @@ export function blockInput(block: Block, name: string, type: TensorType): Tensor
   return tensor;
 }
 
-/** Appends a node; the types of its outputs are inferred. This is the only way a node comes to be. */
+/**
+ * Appends a node; the types of its outputs are inferred. This is the only way a node comes to be. It and its first output
+ * are called after the operator, or by `names`, one for each output.
+ */
 export function emit<Op extends OpName>(
   graph: Graph,
   op: Op,
   inputs: readonly (Tensor | undefined)[],
-  options: { attributes: OpAttributes[Op]; gradientTo?: Tensor | null },
+  options: { attributes: OpAttributes[Op]; gradientTo?: Tensor | null; names?: readonly string[] },
 ): readonly [Tensor, ...Tensor[]] {
   const { cursor } = graph;
   for (const tensor of inputs)
@@ -225,7 +228,8 @@ export function emit<Op extends OpName>(
       throw onnxErrors.error('GVU_GRAPH_SCOPE', `'${tensor.name}' belongs to another graph than '${graph.name}'.`, {
         hint: 'Build every operand in one graph.',
       });
-  const name = uniqueName(graph, `${cursor.scope}${op}`);
+  const { names = [] } = options;
+  const name = uniqueName(graph, `${cursor.scope}${names[0] ?? op}`);
   const { domain, types } = inferOutputs(op, inputs, options.attributes, { name, opset: graph.opset });
   const outputs: Tensor[] = [];
   const node: Node<Op> = {
@@ -242,7 +246,7 @@ export function emit<Op extends OpName>(
   };
   for (const [i, type] of types.entries())
     outputs.push({
-      name: i === 0 ? name : `${name}:${i}`,
+      name: i === 0 ? name : uniqueName(graph, names[i] === undefined ? `${name}:${i}` : `${cursor.scope}${names[i]}`),
       ...type,
       block: cursor.block,
       source: { kind: 'node', node },

@@ -1,4 +1,7 @@
 /** A graph as text, one line a value: for people, and for snapshots that show what a function builds. */
+import type { DType } from '../dtype.ts';
+import { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from '../half.ts';
+import { toNumbers } from '../tensor-data.ts';
 import { type Attribute, type Block, type Graph, isBlock, type Node, type Tensor } from './graph.ts';
 import { typeText } from './specs/spec.ts';
 
@@ -39,12 +42,30 @@ function gradientText({ gradientTo }: Node): string {
 
 function operandText(tensor: Tensor): string {
   if (tensor.source.kind !== 'constant' || tensor.source.data.data.length > 8) return tensor.name;
-  const values = Array.from<number | bigint, string>(tensor.source.data.data, (value) => Number(value).toString());
+  const values = toNumbers(tensor.source.data).map((value) => numberText(value, tensor.dtype));
   return tensor.shape.length === 0 ? (values[0] ?? '') : `[${values.join(', ')}]`;
 }
 
+const roundings: Readonly<Partial<Record<DType, (value: number) => number>>> = {
+  float32: Math.fround,
+  float16: (value) => fromFloat16(toFloat16(value)),
+  bfloat16: (value) => fromBfloat16(toBfloat16(value)),
+};
+
+/** The shortest decimal that names the same number in its dtype. */
+function numberText(value: number, dtype: DType): string {
+  const round = roundings[dtype];
+  if (Object.is(value, -0)) return '-0';
+  if (!round || !Number.isFinite(value)) return String(value);
+  for (let digits = 1; digits < 9; digits++) {
+    const short = Number(value.toPrecision(digits));
+    if (round(short) === round(value)) return String(short);
+  }
+  return String(Number(value.toPrecision(9)));
+}
+
 function attributeText(value: Exclude<Attribute, Block>): string {
-  if (typeof value === 'object' && 'float' in value) return String(value.float);
+  if (typeof value === 'object' && 'float' in value) return numberText(value.float, 'float32');
   if (typeof value === 'object' && 'data' in value) return typeText(value);
   return typeof value === 'object' ? `[${value.join(', ')}]` : String(value);
 }

@@ -10,16 +10,24 @@ export const control = {
    */
   Loop: spec<{ body: Block }>([2, Number.POSITIVE_INFINITY], (node) => {
     const { body } = node.attributes;
+    node.requireDtype(0, 'int64');
+    node.requireDtype(1, 'bool');
+    if (node.operand(0).shape.length > 0 || node.operand(1).shape.length > 0)
+      node.refuse('the trip count and the condition must be scalars');
     const carried = node.inputs.slice(2);
     const [trips] = node.inputs[0]?.source.kind === 'constant' ? node.ints(0) : [];
     if (body.inputs.length !== carried.length + 2 || body.outputs.length < carried.length + 1)
       node.refuse(
         `the body takes ${body.inputs.length} and gives ${body.outputs.length} values for ${carried.length} carried ones`,
       );
+    const [iteration, entry] = body.inputs;
+    if (iteration?.dtype !== 'int64' || entry?.dtype !== 'bool')
+      node.refuseDtype('the body must take an int64 iteration and a bool condition');
     const types: TensorType[] = [];
     for (const [i, { tensor }] of body.outputs.entries()) {
       if (i === 0) {
-        if (tensor.dtype !== 'bool') node.refuseDtype('the body’s condition must be bool');
+        if (tensor.dtype !== 'bool' || tensor.shape.length > 0)
+          node.refuseDtype('the condition that the body gives must be a bool scalar');
         continue;
       }
       const entering = body.inputs[i + 1];
@@ -39,6 +47,7 @@ export const control = {
   /** Operand: the condition. Both branches must give the same number of values, of the same types. */
   If: spec<{ then_branch: Block; else_branch: Block }>(1, (node) => {
     node.requireDtype(0, 'bool');
+    if (node.operand(0).shape.length > 0) node.refuse('the condition must be a scalar');
     const { then_branch, else_branch } = node.attributes;
     if (then_branch.outputs.length !== else_branch.outputs.length)
       node.refuse('the branches give different numbers of values');

@@ -37,7 +37,11 @@ export const elementwise = {
   Sub: binary,
   Mul: binary,
   Div: binary,
-  Mod: binary,
+  /** Of integers, with the sign of the divisor. */
+  Mod: spec(2, (node) => {
+    if (isFloat(node.dtype())) node.refuseDtype('operands must be integers');
+    return [{ dtype: node.dtype(), shape: node.broadcast(node.operand(0).shape, node.operand(1).shape) }];
+  }),
   Pow: binary,
   Min: binary,
   Max: binary,

@@ -1,6 +1,6 @@
 /** Matrix products, softmax and reductions. */
 import type { FloatAttribute, TensorType } from '../graph.ts';
-import { type Inference, spec } from './spec.ts';
+import { type Inference, sameShape, spec } from './spec.ts';
 
 type Flag = 0 | 1;
 
@@ -11,7 +11,10 @@ function product(node: Inference<object>, left: readonly number[], right: readon
   if (left.length < 2 || right.length < 2 || m === undefined || n === undefined)
     return node.refuse('operands need rank 2 or more');
   if (k !== k2) node.refuse(`inner dimensions ${k} and ${k2} differ`);
-  const batch = node.broadcast(left.slice(0, -2), right.slice(0, -2));
+  const [leftBatch, rightBatch] = [left.slice(0, -2), right.slice(0, -2)];
+  const batch = node.broadcast(leftBatch, rightBatch);
+  // ONNX Runtime broadcasts any batch but an empty one.
+  if (batch.includes(0) && !sameShape(leftBatch, rightBatch)) node.refuse('an empty batch does not broadcast');
   return [{ dtype: node.floatDtype(), shape: [...batch, m, n] }];
 }
 
@@ -22,6 +25,8 @@ function swapLast(shape: readonly number[], swap: Flag): readonly number[] {
 const reduction = spec<{ keepdims: Flag }>(2, (node) => {
   const { shape } = node.operand(0);
   const axes = node.ints(1).map((axis) => node.axis(axis, shape));
+  // ONNX reads an empty list as all axes.
+  if (axes.length === 0 || new Set(axes).size < axes.length) node.refuse('axes must be named, each once');
   const kept = node.attributes.keepdims
     ? shape.map((dim, i) => (axes.includes(i) ? 1 : dim))
     : shape.filter((_, i) => !axes.includes(i));
