@@ -42,10 +42,10 @@ describe('variables in runs', () => {
     for (const expected of [32, 16, 8]) {
       const { next } = await session.run({ rate }, { fetch: ['next'], variables, update: { next: 'w' } });
       expect(toNumbers(next)).toEqual([expected]);
-      next.data.fill(-1);
+      new Uint8Array(next.data.buffer).fill(255);
       const { w } = await variables.read(['w']);
       expect(toNumbers(w)).toEqual([expected]);
-      w.data.fill(-1);
+      new Uint8Array(w.data.buffer).fill(255);
       expect(toNumbers((await variables.read(['w'])).w)).toEqual([expected]);
     }
   });

@@ -1,6 +1,21 @@
 /** Programs for tests of the runtime, written node by node: they depend on no graph builder. */
 import { create, toBinary } from '@bufbuild/protobuf';
-import { AttributeProto_AttributeType as AttributeType, ModelProtoSchema, TensorProto_DataLocation } from 'onnx-buf';
+import {
+  AttributeProtoSchema,
+  AttributeProto_AttributeType as AttributeType,
+  TensorProto_DataLocation as DataLocation,
+  GraphProtoSchema,
+  ModelProtoSchema,
+  NodeProtoSchema,
+  OperatorSetIdProtoSchema,
+  StringStringEntryProtoSchema,
+  TensorProtoSchema,
+  TensorShapeProto_DimensionSchema,
+  TensorShapeProtoSchema,
+  TypeProto_TensorSchema,
+  TypeProtoSchema,
+  ValueInfoProtoSchema,
+} from 'onnx-buf';
 import { type DType, dtypes } from '../src/dtype.ts';
 import type { Program, ValueSpec } from '../src/runtime/program.ts';
 
@@ -36,57 +51,52 @@ export function tinyProgram(name: string, model: TinyModel): Program {
 
 /** bfloat16 inputs and outputs are declared as uint16, as the runtime demands. */
 export function tinyModel({ inputs, outputs, nodes, initializers = [], opset = 21 }: TinyModel): Uint8Array {
-  const message = create(ModelProtoSchema, {
-    irVersion: opset > 25 ? 13n : 10n,
-    opsetImport: [{ domain: '', version: BigInt(opset) }],
-    graph: {
-      name: 'tiny',
-      input: inputs.map(valueInfo),
-      output: outputs.map(valueInfo),
-      node: nodes.map(([opType, input, output, ints = {}, name = output.join()]) => ({
-        opType,
-        input,
-        output,
-        name,
-        attribute: Object.entries(ints).map(([key, int]) => ({ name: key, type: AttributeType.INT, i: BigInt(int) })),
-      })),
-      initializer: initializers.map(({ name, dtype, shape, data }) => ({
-        name,
-        dims: shape.map(BigInt),
-        dataType: dtypes[dtype].onnx,
-        ...(data instanceof Float32Array
-          ? { rawData: new Uint8Array(data.buffer, data.byteOffset, data.byteLength) }
-          : {
-              dataLocation: TensorProto_DataLocation.EXTERNAL,
-              externalData: Object.entries(data).map(([key, entry]) => ({ key, value: String(entry) })),
-            }),
-      })),
-    },
+  const graph = create(GraphProtoSchema, {
+    name: 'tiny',
+    input: inputs.map(valueInfo),
+    output: outputs.map(valueInfo),
+    node: nodes.map(([opType, input, output, ints = {}, name = output.join()]) =>
+      create(NodeProtoSchema, { opType, input, output, name, attribute: Object.entries(ints).map(intAttribute) }),
+    ),
+    initializer: initializers.map(initializer),
   });
-  return toBinary(ModelProtoSchema, message);
+  const opsetImport = [create(OperatorSetIdProtoSchema, { version: BigInt(opset) })];
+  const irVersion = opset > 25 ? 13n : 10n;
+  return toBinary(ModelProtoSchema, create(ModelProtoSchema, { irVersion, opsetImport, graph }));
+}
+
+function intAttribute([name, int]: [string, number]) {
+  return create(AttributeProtoSchema, { name, type: AttributeType.INT, i: BigInt(int) });
+}
+
+function initializer({ name, dtype, shape, data }: TinyInitializer) {
+  const type = { name, dims: shape.map(BigInt), dataType: dtypes[dtype].onnx };
+  if (data instanceof Float32Array)
+    return create(TensorProtoSchema, {
+      ...type,
+      rawData: new Uint8Array(data.buffer, data.byteOffset, data.byteLength).slice(),
+    });
+  const externalData = Object.entries(data).map(([key, entry]) =>
+    create(StringStringEntryProtoSchema, { key, value: String(entry) }),
+  );
+  return create(TensorProtoSchema, { ...type, dataLocation: DataLocation.EXTERNAL, externalData });
 }
 
 function valueInfo({ name, dtype, shape }: ValueSpec) {
   const uint16 = 4;
-  return {
+  const dim = shape.map((length, axis) =>
+    create(TensorShapeProto_DimensionSchema, {
+      value: length < 0 ? { case: 'dimParam', value: `${name}.${axis}` } : { case: 'dimValue', value: BigInt(length) },
+    }),
+  );
+  const tensor = create(TypeProto_TensorSchema, {
+    elemType: dtype === 'bfloat16' ? uint16 : dtypes[dtype].onnx,
+    shape: create(TensorShapeProtoSchema, { dim }),
+  });
+  return create(ValueInfoProtoSchema, {
     name,
-    type: {
-      value: {
-        case: 'tensorType' as const,
-        value: {
-          elemType: dtype === 'bfloat16' ? uint16 : dtypes[dtype].onnx,
-          shape: {
-            dim: shape.map((dim, axis) => ({
-              value:
-                dim < 0
-                  ? { case: 'dimParam' as const, value: `${name}.${axis}` }
-                  : { case: 'dimValue' as const, value: BigInt(dim) },
-            })),
-          },
-        },
-      },
-    },
-  };
+    type: create(TypeProtoSchema, { value: { case: 'tensorType', value: tensor } }),
+  });
 }
 
 /** `y = x` times itself `count` times over [size, size]: as slow as wanted. */
@@ -110,5 +120,15 @@ export function stepProgram(size: number): Program {
       ['Mul', ['w', 'rate'], ['change'], {}, 'optimizer/change'],
       ['Sub', ['w', 'change'], ['next']],
     ],
+  });
+}
+
+/** `y = x + amount` over [length]. */
+export function addProgram(amount: number, length: number): Program {
+  return tinyProgram(`add-${amount}`, {
+    inputs: [value('x', 'float32', [length])],
+    outputs: [value('y', 'float32', [length])],
+    nodes: [['Add', ['x', 'amount'], ['y']]],
+    initializers: [{ name: 'amount', dtype: 'float32', shape: [1], data: Float32Array.of(amount) }],
   });
 }

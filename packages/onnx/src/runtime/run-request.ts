@@ -2,6 +2,7 @@
 import { onnxErrors } from '../errors.ts';
 import type { TensorData } from '../tensor-data.ts';
 import { runProblems } from './check-run.ts';
+import { problemList } from './problem-list.ts';
 import type { Program, ValueSpec } from './program.ts';
 import type { RunRequest } from './protocol.ts';
 import type { TransferOptions } from './send-tensors.ts';
@@ -41,7 +42,7 @@ export function bindRun(
   const fetched = fetch ?? program.outputs.map(({ name }) => name).filter((name) => !Object.hasOwn(update, name));
   const problems = [...repeated, ...runProblems(program, { feeds, fetch: fetched, update, variables: specs })];
   if (problems.length > 0)
-    throw onnxErrors.error('GVU_RUNTIME_FEEDS', `'${program.name}' cannot run like this. ${problems.join(' ')}`, {
+    throw onnxErrors.error('GVU_RUNTIME_FEEDS', `'${program.name}' cannot run like this. ${problemList(problems)}`, {
       details: { program: program.name, problems },
     });
 

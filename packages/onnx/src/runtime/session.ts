@@ -7,6 +7,7 @@ import type { TensorData } from '../tensor-data.ts';
 import { abortable } from './abortable.ts';
 import { programProblems } from './check-program.ts';
 import { withCode } from './ort-errors.ts';
+import { problemList } from './problem-list.ts';
 import type { Program } from './program.ts';
 import type { Calls, SessionSettings } from './protocol.ts';
 import { bindRun, type RunOptions } from './run-request.ts';
@@ -50,7 +51,7 @@ export class Session implements AsyncDisposable {
     const problems = programProblems(this.program, await this.#load());
     if (problems.length === 0) return;
     await this.dispose();
-    const message = `The program '${this.program.name}' does not describe its model. ${problems.join(' ')}`;
+    const message = `The program '${this.program.name}' does not describe its model. ${problemList(problems)}`;
     throw onnxErrors.error('GVU_RUNTIME_PROGRAM', message, { details: { program: this.program.name, problems } });
   }
 
@@ -105,9 +106,11 @@ export class Session implements AsyncDisposable {
   #load(): Promise<LoadedModel> {
     if (this.#loading) return this.#loading;
     const { client, sessions } = this.#host;
-    const request = { session: this.#id, program: this.program, settings: this.#settings };
+    // Copied once and moved, where posting it would copy it twice.
+    const model = new Uint8Array(this.program.model);
+    const program = { ...this.program, model };
     const loading = client
-      .call('load', request)
+      .call('load', { session: this.#id, program, settings: this.#settings }, [model.buffer])
       .catch(withCode('GVU_RUNTIME_LOAD', { what: `'${this.program.name}' cannot be loaded` }));
     this.#loading = loading;
     sessions.add(this);

@@ -7,6 +7,7 @@ import { allocate, type DType, dtypes } from '../dtype.ts';
 import { onnxErrors } from '../errors.ts';
 import { sizeOf, type TensorData, tensorFromBuffer } from '../tensor-data.ts';
 import { tensorProblem } from './check-run.ts';
+import { problemList } from './problem-list.ts';
 import { describeType, type ValueSpec } from './program.ts';
 import type { NamedTensor } from './protocol.ts';
 import { shipment, type TransferOptions } from './send-tensors.ts';
@@ -127,7 +128,7 @@ export class Variables implements AsyncDisposable {
 
 function refuse(problems: readonly string[]): void {
   if (problems.length === 0) return;
-  throw onnxErrors.error('GVU_RUNTIME_VARIABLES', problems.join(' '), { details: { problems } });
+  throw onnxErrors.error('GVU_RUNTIME_VARIABLES', problemList(problems), { details: { problems } });
 }
 
 function initProblems(name: string, init: VariableInit): string[] {

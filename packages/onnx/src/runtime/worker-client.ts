@@ -126,7 +126,8 @@ function crashed(why: string, cause?: unknown): GvuError {
 function startWorker(workerData: WorkerData): Worker {
   const fromSource = new URL(import.meta.url).pathname.endsWith('.ts');
   const entry = fromSource ? './worker-from-source.mjs' : './worker.js';
-  return new Worker(new URL(entry, import.meta.url), { name: 'gvu-onnx', workerData });
+  // No flags of this process: it may have some that suit only its own entry, such as `--input-type`.
+  return new Worker(new URL(entry, import.meta.url), { name: 'gvu-onnx', workerData, execArgv: [] });
 }
 
 /** A run is a matter of seconds; whoever needs the process gone sooner kills it, which is safe. */

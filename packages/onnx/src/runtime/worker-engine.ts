@@ -1,8 +1,10 @@
 /** What the worker does for each request: sessions, runs and variables, straight on onnxruntime-node. */
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { env, InferenceSession, listSupportedBackends, type Tensor } from 'onnxruntime-node';
+import type { TensorData } from '../tensor-data.ts';
 import type { ModelValue } from './check-program.ts';
 import { fromOrt, toOrt } from './ort-tensor.ts';
-import { describeType, fitsShape, type Program } from './program.ts';
+import { describeType, fitsShape, type ValueSpec } from './program.ts';
 import { type Calls, type CallType, type NamedTensor, runState } from './protocol.ts';
 import { sessionOptions } from './session-options.ts';
 import { VariableSet } from './worker-variables.ts';
@@ -16,13 +18,14 @@ const identityModel = Buffer.from(
 );
 
 interface Loaded {
-  readonly program: Program;
   readonly session: InferenceSession;
+  readonly outputs: readonly ValueSpec[];
 }
 
 export class WorkerEngine implements Handlers {
   readonly #sessions = new Map<number, Loaded>();
   readonly #sets = new Map<number, VariableSet>();
+  readonly #nobody = portWithoutPeer();
 
   async start({ device }: Calls['start']['request']): Promise<Calls['start']['response']> {
     // What ONNX Runtime reports is thrown, and printing it as well would put it between the lines of the user's terminal.
@@ -38,7 +41,7 @@ export class WorkerEngine implements Handlers {
   async load({ session: id, program, settings }: Calls['load']['request']): Promise<Calls['load']['response']> {
     const rssBefore = process.memoryUsage.rss();
     const session = await InferenceSession.create(program.model, sessionOptions(settings, program));
-    this.#sessions.set(id, { program, session });
+    this.#sessions.set(id, { session, outputs: program.outputs });
     const rssGrowthBytes = process.memoryUsage.rss() - rssBefore;
     return { inputs: modelValues(session.inputMetadata), outputs: modelValues(session.outputMetadata), rssGrowthBytes };
   }
@@ -52,7 +55,7 @@ export class WorkerEngine implements Handlers {
   async run(request: Calls['run']['request']): Promise<Calls['run']['response']> {
     const { feeds, inputs, updates, fetch, state } = request;
     if (state && Atomics.load(state, 0) === runState.aborted) return undefined;
-    const { program, session } = this.#session(request.session);
+    const { session, outputs: specs } = this.#session(request.session);
 
     const feed: Record<string, Tensor> = {};
     for (const [name, tensor] of feeds) feed[name] = toOrt(tensor);
@@ -63,11 +66,13 @@ export class WorkerEngine implements Handlers {
 
     // Also for an output with a buffer of ours, the tensor returned has its own memory: fetching it as well is safe.
     const results = await session.run(feed, buffers);
-    const outputs = fetch.map((name): NamedTensor => [name, checkedOutput(program, name, results[name])]);
+    const outputs = fetch.map((name): NamedTensor => [name, checkedOutput(specs, name, results[name])]);
 
     if (state && Atomics.compareExchange(state, 0, runState.open, runState.committed) !== runState.open)
       return undefined;
     for (const { set, variable } of updates) this.#set(set).advance(variable);
+    const unused = updates.filter(({ output }) => !fetch.includes(output)).map(({ output }) => results[output]?.data);
+    this.#discard([...feeds.map(([, { data }]) => data), ...unused]);
     return outputs;
   }
 
@@ -90,6 +95,19 @@ export class WorkerEngine implements Handlers {
     this.#sets.clear();
   }
 
+  /**
+   * Frees memory at once. onnxruntime-node copies every output into new memory, also one that it wrote into a buffer of ours;
+   * left to the garbage collector, a step that updates 60 MB of variables peaked 90 MB higher and took 10 % more CPU time.
+   */
+  #discard(arrays: readonly unknown[]): void {
+    const buffers = arrays.filter((array) => ArrayBuffer.isView(array)).map(({ buffer }) => buffer);
+    // A message to nobody. Node 20 lacks `ArrayBuffer.prototype.transfer`, which would do the same.
+    this.#nobody.postMessage(
+      undefined,
+      [...new Set(buffers)].filter((buffer) => buffer instanceof ArrayBuffer),
+    );
+  }
+
   #session(id: number): Loaded {
     const loaded = this.#sessions.get(id);
     if (loaded === undefined) throw new Error('The session is not loaded.');
@@ -104,8 +122,8 @@ export class WorkerEngine implements Handlers {
 }
 
 /** ONNX Runtime accepts a result of another shape than the model declares, for example out of a `Loop`. */
-function checkedOutput(program: Program, name: string, result: Tensor | undefined): TensorOutput {
-  const spec = program.outputs.find((output) => output.name === name);
+function checkedOutput(specs: readonly ValueSpec[], name: string, result: Tensor | undefined): TensorData {
+  const spec = specs.find((output) => output.name === name);
   if (spec === undefined || result === undefined) throw new Error(`The model gave no output '${name}'.`);
   const output = fromOrt(spec.dtype, result);
   if (!fitsShape(output.shape, spec.shape))
@@ -113,7 +131,11 @@ function checkedOutput(program: Program, name: string, result: Tensor | undefine
   return output;
 }
 
-type TensorOutput = NamedTensor[1];
+function portWithoutPeer(): MessagePort {
+  const { port1, port2 } = new MessageChannel();
+  port2.close();
+  return port1;
+}
 
 function modelValues(metadata: readonly InferenceSession.ValueMetadata[]): ModelValue[] {
   return metadata.map((value) =>

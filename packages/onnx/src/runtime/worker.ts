@@ -21,14 +21,15 @@ const engine = new WorkerEngine();
 let queue = Promise.resolve();
 
 port.on('message', (request: Request) => {
-  queue = queue.then(() => (request.type === 'close' ? close() : serve(request)));
+  queue = queue.then(() => serve(request));
 });
 
-async function serve(request: Exclude<Request, { type: 'close' }>): Promise<void> {
+async function serve(request: Request): Promise<void> {
   Atomics.store(flags, flag.busy, 1);
   try {
+    if (request.type === 'close') await close();
     // Read after `busy` is set, so that a main thread that sees us idle can rely on our staying so.
-    if (Atomics.load(flags, flag.closing) === 0) await answer(request);
+    else if (Atomics.load(flags, flag.closing) === 0) await answer(request);
   } finally {
     Atomics.store(flags, flag.busy, 0);
     Atomics.notify(flags, flag.busy);
@@ -36,9 +37,9 @@ async function serve(request: Exclude<Request, { type: 'close' }>): Promise<void
 }
 
 async function answer({ type, id, body }: Exclude<Request, { type: 'close' }>): Promise<void> {
+  // `type` and `body` come from one member of the union, so the handler takes the body.
   const handle: (body: never) => Promise<Calls[CallType]['response']> = engine[type];
   try {
-    // `type` and `body` come from one member of the union.
     const value = await handle.call(engine, body as never);
     port.postMessage({ id, value } satisfies Reply, Array.isArray(value) ? buffersOf(value) : []);
   } catch (error) {
