@@ -1,0 +1,31 @@
+/**
+ * Mean and standard deviation of samples in which NaN marks a missing value. Deviations are taken from the first value, so equal
+ * samples have exactly their value as mean and exactly 0 as deviation: a tied group then gets advantages of exactly 0.
+ */
+
+/** The values that are there. */
+function present(values: readonly number[]): readonly number[] {
+  return values.filter((value) => !Number.isNaN(value));
+}
+
+/** The mean of the values that are there; NaN when none is. */
+export function mean(values: readonly number[]): number {
+  const list = present(values);
+  const [first = Number.NaN] = list;
+  return first + list.reduce((sum, value) => sum + (value - first), 0) / list.length;
+}
+
+/** The standard deviation with Bessel's correction (n - 1) of the values that are there; NaN when fewer than two are. */
+export function unbiasedStd(values: readonly number[]): number {
+  const list = present(values);
+  if (list.length < 2) return Number.NaN;
+  const centre = mean(list);
+  return Math.sqrt(list.reduce((sum, value) => sum + (value - centre) ** 2, 0) / (list.length - 1));
+}
+
+/** The values moved to mean 0 and scaled by their standard deviation + epsilon; NaN where there is none. */
+export function standardised(values: readonly number[], epsilon: number): readonly number[] {
+  const centre = mean(values);
+  const scale = unbiasedStd(values) + epsilon;
+  return values.map((value) => (value - centre) / scale);
+}
