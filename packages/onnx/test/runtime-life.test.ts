@@ -30,7 +30,8 @@ describe('the end of a runtime', () => {
     const variables = await runtime.variables({ x: { dtype: 'float32', shape: [256, 256] } });
     const waiting = [1, 2, 3, 4].map(() => session.run({}, { variables }));
     const settled = Promise.allSettled(waiting);
-    await Promise.all([runtime.dispose(), runtime.dispose()]);
+    // Whatever is being disposed of already goes with it.
+    await Promise.all([session.dispose(), variables.dispose(), runtime.dispose(), runtime.dispose()]);
     for (const outcome of await settled)
       expect(outcome).toMatchObject({ status: 'rejected', reason: { code: 'GVU_RUNTIME_CLOSED' } });
     const closed = { code: 'GVU_RUNTIME_CLOSED' };

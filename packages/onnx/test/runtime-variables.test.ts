@@ -210,7 +210,7 @@ describe('aborting', () => {
 
   test('rejects running and queued runs at once, and no variable changes', async () => {
     await using runtime = await Runtime.create();
-    await using slow = await runtime.load(slowProgram({ size: 512, count: 200 }));
+    await using slow = await runtime.load(slowProgram({ size: 512, count: 80 }));
     await using step = await runtime.load(stepProgram(1));
     const size = 512;
     await using variables = await runtime.variables({

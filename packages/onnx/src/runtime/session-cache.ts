@@ -63,8 +63,7 @@ export class SessionCache {
       if (this.#recent.size <= this.#limit) return;
       this.#recent.delete(oldest);
       this.#byKey.delete(oldKey);
-      // Fails only when the worker is gone, and the memory with it.
-      oldest.unload().catch(() => undefined);
+      void oldest.unload();
     }
   }
 }

@@ -60,7 +60,7 @@ export class Session implements AsyncDisposable {
     if (this.#loading === undefined) return;
     this.#loading = undefined;
     this.#host.sessions.delete(this);
-    if (this.#host.client.usable) await this.#host.client.call('unload', { session: this.#id });
+    await this.#host.client.release('unload', { session: this.#id });
   }
 
   /** Unloads the model for good. A second call does nothing. */

@@ -92,7 +92,8 @@ export class Variables implements AsyncDisposable {
 
   /** Frees the memory, after every run started before. A second call does nothing. */
   dispose(): Promise<void> {
-    this.#disposal ??= this.#drop();
+    this.#host.variables.delete(this);
+    this.#disposal ??= this.#host.client.release('dropVariables', { set: this.id });
     return this.#disposal;
   }
 
@@ -114,11 +115,6 @@ export class Variables implements AsyncDisposable {
   async #put(tensors: readonly NamedTensor[], options: TransferOptions): Promise<void> {
     const { tensors: values, buffers } = shipment(tensors, options);
     await this.#host.client.call('putVariables', { set: this.id, values }, buffers);
-  }
-
-  async #drop(): Promise<void> {
-    this.#host.variables.delete(this);
-    if (this.#host.client.usable) await this.#host.client.call('dropVariables', { set: this.id });
   }
 
   #unknown(name: string): string[] {

@@ -66,9 +66,13 @@ export class WorkerClient {
     });
   }
 
-  /** False once the worker is closed or gone. */
-  get usable(): boolean {
-    return this.#refusal === undefined;
+  /** A call that frees something: satisfied, too, when the worker is closed or gone, which frees everything. */
+  async release<Type extends 'unload' | 'dropVariables'>(type: Type, body: Calls[Type]['request']): Promise<void> {
+    try {
+      await this.call(type, body);
+    } catch (error) {
+      if (this.#refusal === undefined) throw error;
+    }
   }
 
   /** Resolves when every request posted until then has been served, or the worker is gone. */
@@ -79,7 +83,7 @@ export class WorkerClient {
 
   /** Rejects all that waits with GVU_RUNTIME_CLOSED; resolves when the thread has ended, after the model that runs. */
   close(): Promise<void> {
-    if (this.usable) {
+    if (this.#refusal === undefined) {
       const closed = () =>
         onnxErrors.error('GVU_RUNTIME_CLOSED', 'The runtime is closed.', { hint: 'Create another one.' });
       this.#refuse(closed);
