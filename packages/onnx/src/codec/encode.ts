@@ -37,8 +37,11 @@ import { liveNodes, liveSources } from './live.ts';
 import { executionOrder, outputOrder } from './order.ts';
 
 const IR_VERSION = 10n;
-/** Optimisers of ONNX Runtime 1.30 that make operators without a float64 kernel out of float64 graphs. */
-const DOUBLE_FAULTS = ['QuickGeluFusion'];
+/**
+ * Optimisers of ONNX Runtime 1.30 that spoil float64 graphs: they make an operator that has no float64 kernel, or round a factor
+ * to the float32 of an attribute.
+ */
+const DOUBLE_FAULTS = ['QuickGeluFusion', 'MatMulScaleFusion'];
 
 /** The one field of an attribute that its type asks for. */
 type AttributeFields = Pick<MessageInitShape<typeof AttributeProtoSchema>, 'i' | 's' | 'f' | 'g' | 't' | 'ints'>;

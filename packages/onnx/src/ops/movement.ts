@@ -3,7 +3,8 @@ import { onnxErrors } from '../errors.ts';
 import { constant, emit, type Graph, type Tensor } from '../graph/graph.ts';
 import { sameShape, typeText } from '../graph/specs/spec.ts';
 import { sizeOf } from '../tensor-data.ts';
-import { cast } from './arithmetic.ts';
+import { cast, clip, sub, where } from './arithmetic.ts';
+import { cumsum } from './linear.ts';
 
 function ints(graph: Graph, values: readonly number[]): Tensor {
   return constant(graph, 'int64', [values.length], values);
@@ -40,6 +41,10 @@ export function expand(x: Tensor, shape: readonly number[]): Tensor {
 export function unsqueeze(x: Tensor, ...axes: readonly number[]): Tensor {
   const rank = x.shape.length + axes.length;
   const added = axes.map((axis) => (axis < 0 ? axis + rank : axis));
+  if (new Set(added).size < added.length || added.some((axis) => axis < 0 || axis >= rank))
+    throw onnxErrors.error('GVU_GRAPH_SHAPE', `Axes ${axes.join(', ')} cannot be added to ${typeText(x)}.`, {
+      hint: 'Name different axes of the result.',
+    });
   const dims = [...x.shape];
   return reshape(
     x,
@@ -187,6 +192,16 @@ export function scatterElements(
  */
 export function scatterND(x: Tensor, indices: Tensor, updates: Tensor): Tensor {
   return emit(x.block.graph, 'ScatterND', [x, indices, updates], { attributes: { reduction: 'none' } })[0];
+}
+
+/**
+ * x [.., D] with the rows where `mask` [..] (bool) holds replaced, in order, by `rows` [N, D]; what N lacks repeats the last, what it
+ * has too much is left over. It is how embedded images enter a text sequence.
+ */
+export function replaceRows(x: Tensor, mask: Tensor, rows: Tensor): Tensor {
+  const order = cumsum(cast(reshape(mask, [-1]), 'int64'), 0); // Counts from 1 at the first row to replace.
+  const chosen = clip(sub(order, 1), 0, Math.max((rows.shape[0] ?? 0) - 1, 0));
+  return where(unsqueeze(mask, -1), reshape(gather(rows, chosen), x.shape), x);
 }
 
 /** 1 at the index, 0 elsewhere, along a new last axis of `depth`. Negative indices count from the end. */
