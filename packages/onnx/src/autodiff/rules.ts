@@ -5,6 +5,7 @@ import { elementwiseRules } from './rules/elementwise.ts';
 import { linearRules } from './rules/linear.ts';
 import { movementRules } from './rules/movement.ts';
 import { neuralRules } from './rules/neural.ts';
+import { resamplingRules } from './rules/resampling.ts';
 
 export const gradientRules: GradientRules = {
   ...convolutionRules,
@@ -12,4 +13,5 @@ export const gradientRules: GradientRules = {
   ...linearRules,
   ...movementRules,
   ...neuralRules,
+  ...resamplingRules,
 };
