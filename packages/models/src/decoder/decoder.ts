@@ -9,6 +9,7 @@
 import {
   attention,
   cachedAttention,
+  checkpoint,
   constantData,
   gemm,
   mul,
@@ -36,14 +37,16 @@ export interface Decoder {
   readonly prefix: string;
   readonly dtype: ComputeDType;
   readonly rope: RopeTables;
+  /** Gradients compute each block again instead of keeping its inner values: less memory, more time. */
+  readonly checkpointing: boolean;
 }
 
 export function createDecoder(
   modules: Modules,
   config: DecoderConfig,
-  options: { positions: number; dtype?: ComputeDType; prefix?: string },
+  options: { positions: number; dtype?: ComputeDType; prefix?: string; checkpointing?: boolean },
 ): Decoder {
-  const { positions, dtype = 'float32', prefix = 'model.' } = options;
+  const { positions, dtype = 'float32', prefix = 'model.', checkpointing = false } = options;
   const { cos, sin } = ropeTables(config, positions, dtype);
   return {
     modules,
@@ -51,6 +54,7 @@ export function createDecoder(
     prefix,
     dtype,
     rope: { cos: constantData(modules.graph, cos), sin: constantData(modules.graph, sin) },
+    checkpointing,
   };
 }
 
@@ -79,9 +83,12 @@ interface Block {
 
 /** All blocks over whole sequences, as training and scoring need them: hidden states after each block, the last one last. */
 export function runBlocks(decoder: Decoder, input: Block & { mask: Tensor }): readonly Tensor[] {
+  const { modules, config, checkpointing } = decoder;
   let { hidden } = input;
-  return Array.from({ length: decoder.config.layers }, (_, layer) => {
-    hidden = block(decoder, layer, { ...input, hidden }, (q, k, v) => attention(q, k, v, { mask: input.mask }));
+  return Array.from({ length: config.layers }, (_, layer) => {
+    const build = () =>
+      block(decoder, layer, { ...input, hidden }, (q, k, v) => attention(q, k, v, { mask: input.mask }));
+    hidden = checkpointing ? checkpoint(modules.graph, build) : build();
     return hidden;
   });
 }
@@ -134,20 +141,21 @@ function block(
 
   const attended = scope(graph, `${name}.self_attn`, () => {
     const normal = norm(hidden, 'input_layernorm');
-    const project = (part: 'q' | 'k' | 'v', heads: number) => {
-      const flat = modules.linear(`${name}.self_attn.${part}_proj`, normal, {
-        out: heads * config.headDim,
-        bias: config.qkvBias,
-      });
-      const split = reshape(flat, [batch, length, heads, config.headDim]);
-      const scaled = config.qkNorm && part !== 'v' ? headNorm(split, part) : split;
+    const parts = (['q', 'k', 'v'] as const).map((part) => ({
+      name: `${name}.self_attn.${part}_proj`,
+      out: (part === 'q' ? config.heads : config.kvHeads) * config.headDim,
+    }));
+    const [flatQ = normal, flatK = normal, flatV = normal] = modules.linears(parts, normal, { bias: config.qkvBias });
+    const heads = (flat: Tensor, normOf?: 'q' | 'k') => {
+      const split = reshape(flat, [batch, length, -1, config.headDim]);
+      const scaled = config.qkNorm && normOf ? headNorm(split, normOf) : split;
       return transpose(scaled, [0, 2, 1, 3]); // [B, H, T, D]
     };
     const headNorm = (x: Tensor, part: 'q' | 'k') =>
       rmsNorm(x, modules.weight(`${name}.self_attn.${part}_norm.weight`, [config.headDim]), config.epsilon);
-    const q = rope(project('q', config.heads), positions, decoder.rope);
-    const k = rope(project('k', config.kvHeads), positions, decoder.rope);
-    const y = attend(q, k, project('v', config.kvHeads));
+    const q = rope(heads(flatQ, 'q'), positions, decoder.rope);
+    const k = rope(heads(flatK, 'k'), positions, decoder.rope);
+    const y = attend(q, k, heads(flatV));
     const rows = reshape(transpose(y, [0, 2, 1, 3]), [batch * length, config.heads * config.headDim]);
     return modules.linear(`${name}.self_attn.o_proj`, rows, {
       out: config.width,

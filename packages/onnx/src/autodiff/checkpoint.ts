@@ -10,7 +10,7 @@ import { dtypes, isFloat } from '../dtype.ts';
 import { onnxErrors } from '../errors.ts';
 import { emit, type Graph, isBlock, type Node, type Tensor } from '../graph/graph.ts';
 import { isOpName, type OpAttributes, type OpName } from '../graph/specs.ts';
-import { cast, greater, mul, sub, where } from '../ops/arithmetic.ts';
+import { cast, greater, mul, or, sub, where } from '../ops/arithmetic.ts';
 import { reshape, slice } from '../ops/movement.ts';
 import { sizeOf } from '../tensor-data.ts';
 
@@ -42,20 +42,15 @@ export function checkpoint<T>(graph: Graph, build: () => T): T {
  * segment's nodes made.
  */
 export function recompute(graph: Graph, segment: number, gradient: Tensor): ReadonlyMap<Tensor, Tensor> {
-  const nodes = graph.main.nodes.filter((node) => node.segment === segment);
   const copies = new Map<Tensor, Tensor>();
   const delay = delayUntil(gradient);
-  for (const node of nodes) {
+  for (const node of graph.main.nodes.filter((candidate) => candidate.segment === segment)) {
     const inputs = node.inputs.map((tensor) => tensor && (copies.get(tensor) ?? tensor));
-    // A node whose operands are all from outside the segment is held back by the smallest of them.
+    // A node that reads nothing of the segment is held back by the smallest of its operands.
     if (!node.inputs.some((tensor) => tensor && copies.has(tensor))) {
-      const candidates = node.inputs.filter((tensor) => tensor !== undefined && !isFixed(tensor));
-      const smallest = candidates.reduce<Tensor | undefined>(
-        (least, tensor) => (tensor && (!least || sizeOf(tensor.shape) < sizeOf(least.shape)) ? tensor : least),
-        undefined,
-      );
-      if (!smallest) continue;
-      inputs[node.inputs.indexOf(smallest)] = delay(smallest);
+      const smallest = smallestOf(node.inputs.filter((tensor) => tensor !== undefined && !isFixed(tensor)));
+      if (smallest) inputs[node.inputs.indexOf(smallest)] = delay(smallest);
+      else if (!isControlFlow(node)) continue;
     }
     const outputs = copyNode(node, inputs, copies);
     for (const [i, tensor] of node.outputs.entries()) {
@@ -71,19 +66,28 @@ function isFixed({ source }: Tensor): boolean {
   return source.kind === 'constant' || source.kind === 'weight';
 }
 
+function smallestOf(tensors: readonly (Tensor | undefined)[]): Tensor | undefined {
+  return tensors.reduce(
+    (least, tensor) => (tensor && (!least || sizeOf(tensor.shape) < sizeOf(least.shape)) ? tensor : least),
+    undefined,
+  );
+}
+
+function isControlFlow({ attributes }: Node): boolean {
+  return Object.values(attributes).some(isBlock);
+}
+
 function copyNode(
   node: Node,
   inputs: readonly (Tensor | undefined)[],
   copies: ReadonlyMap<Tensor, Tensor>,
 ): readonly Tensor[] {
   const { op, gradientTo, attributes, block } = node;
-  if (!isOpName(op) || Object.values(attributes).some(isBlock))
+  if (!isOpName(op) || isControlFlow(node))
     throw onnxErrors.error(
       'GVU_AUTODIFF_SEGMENT',
       `'${node.name}' (${op}) is control flow in a checkpointed segment.`,
-      {
-        hint: 'Let the segment end before it.',
-      },
+      { hint: 'Let the segment end before it.' },
     );
   return emit(block.graph, op, inputs, {
     // They are the attributes of this operator: they came from a node of it.
@@ -101,14 +105,14 @@ function delayUntil(gradient: Tensor): (tensor: Tensor) => Tensor {
     const comparable = dtypes[gradient.dtype].bytes < 4 ? cast(first, 'float32') : first;
     return reshape(greater(comparable, Number.POSITIVE_INFINITY), []);
   };
+  const same = (tensor: Tensor) => {
+    if (isFloat(tensor.dtype)) return mul(tensor, sub(1, cast(never(), tensor.dtype)));
+    return tensor.dtype === 'bool' ? or(tensor, never()) : where(never(), tensor, tensor);
+  };
   return (tensor) => {
     if (sizeOf(gradient.shape) === 0) return tensor;
-    const known = delayed.get(tensor);
-    if (known) return known;
-    const same = isFloat(tensor.dtype)
-      ? mul(tensor, sub(1, cast(never(), tensor.dtype)))
-      : where(never(), tensor, tensor);
-    delayed.set(tensor, same);
-    return same;
+    const copy = delayed.get(tensor) ?? same(tensor);
+    delayed.set(tensor, copy);
+    return copy;
   };
 }
