@@ -66,7 +66,7 @@ export function trainProgram(mode: 'forward' | 'gradients' | 'update', target: T
   const graph = createGraph({ name: mode, target });
   const parameters = input(graph, 'parameters', { dtype: 'float32', shape: [flatSize(parameterLayout)] });
   const named = unflatten(parameters, parameterLayout);
-  const modules = createModules(graph, (name) => named.get(name) ?? parameters);
+  const modules = createModules(graph, (name) => named.get(name) ?? parameters, undefined, { joined: true });
   const total = loss(createDecoder(modules, config, { positions: sizes.length }));
   output('loss', total);
   if (mode === 'forward') return compile(graph);
