@@ -61,11 +61,13 @@ export const neuralRules = {
       bias && (() => cast(unbroadcast(d, bias.shape), bias.dtype)),
     ];
   },
-  /** The gradient of a rotation is the rotation back. */
+  /** The gradient of a rotation is the rotation back. The tables have none: nobody trains angles. */
   RotaryEmbedding: (node, [d]) => {
     const [, positions, cos, sin] = node.inputs;
+    const { interleaved, num_heads } = node.attributes;
     if (!d || !positions || !cos || !sin) return [];
-    return [() => rope(d, positions, { cos, sin: neg(sin) }, { interleaved: node.attributes.interleaved === 1 })];
+    const options = { interleaved: interleaved === 1, ...(num_heads === undefined ? {} : { heads: num_heads }) };
+    return [() => rope(d, positions, { cos, sin: neg(sin) }, options)];
   },
 } satisfies GradientRules;
 

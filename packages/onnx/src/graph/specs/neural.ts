@@ -110,16 +110,29 @@ export const neural = {
       return [{ dtype: node.operand(0).dtype, shape: sizes }];
     },
   ),
-  /** Operands: x [B, H, T, D], position ids [B, T], cosines and sines [positions, R/2], R = rotated part of D. */
+  /**
+   * Operands: x [B, H, T, D] or [B, T, H * D], position ids [B, T], cosines and sines [positions, R / 2] for the first R of D
+   * dimensions. Where R is less than D, `num_heads` and `rotary_embedding_dim` = R are needed. Sequences are no longer than the tables.
+   */
   RotaryEmbedding: spec<{ interleaved: Flag; rotary_embedding_dim?: number; num_heads?: number }>(
     4,
     (node) => {
       const { shape } = node.operand(0);
-      const [cos, sin] = [node.operand(2), node.operand(3)];
-      if (shape.length !== 4 || !sameShape(cos.shape, sin.shape))
-        node.refuse('x must be [B, H, T, D] and the tables equal in shape');
+      const [cos, sin] = [node.operand(2).shape, node.operand(3).shape];
+      const { num_heads, rotary_embedding_dim } = node.attributes;
+      const [positions = 0, half = 0] = cos;
+      if (cos.length !== 2 || !sameShape(cos, sin)) node.refuse('the tables must be matrices of one shape');
+      if (shape.length !== 3 && shape.length !== 4) node.refuse('x must be [B, H, T, D] or [B, T, H * D]');
+      const [length = 0, last = 0] = shape.length === 4 ? shape.slice(2) : shape.slice(1);
+      const width = shape.length === 4 ? last : num_heads ? last / num_heads : 2 * half;
+      const rotated = rotary_embedding_dim ?? width;
+      if (rotated !== 2 * half || rotated > width || last % width !== 0)
+        node.refuse(`tables of ${half} pairs do not rotate heads of ${width}`);
+      if (rotated < width && !num_heads) node.refuse('rotating a part of a head takes num_heads');
       node.requireDtype(1, 'int64');
-      return [{ dtype: node.floatDtype([node.operand(0), cos, sin]), shape }];
+      if (!sameShape(node.operand(1).shape, [shape[0] ?? 0, length])) node.refuse('position ids must be [B, T]');
+      if (length > positions) node.refuse(`the tables end before position ${length}`);
+      return [{ dtype: node.floatDtype([node.operand(0), node.operand(2), node.operand(3)]), shape }];
     },
     'com.microsoft',
   ),
