@@ -29,11 +29,21 @@ export * from './ops/activations.ts';
 export * from './ops/arithmetic.ts';
 export { attention, cachedAttention, causalMask, paddingMask } from './ops/attention.ts';
 export * from './ops/control.ts';
+export { type ConvOptions, conv, convTranspose } from './ops/convolution.ts';
 export { erf } from './ops/erf.ts';
 export * from './ops/linear.ts';
 export { type CrossEntropyOptions, crossEntropy, entropy, klDivergence, tokenLogProb } from './ops/losses.ts';
 export * from './ops/movement.ts';
-export * from './ops/norms.ts';
+export {
+  batchNorm,
+  groupNorm,
+  l2Normalise,
+  layerNorm,
+  type NormOptions,
+  rmsNorm,
+} from './ops/norms.ts';
+export { avgPool, maxPool, type PoolOptions } from './ops/pooling.ts';
+export { pixelShuffle, pixelUnshuffle, resizeBilinear, resizeNearest } from './ops/resize.ts';
 export { type RopeTables, rope } from './ops/rope.ts';
 export type { Program, ValueSpec } from './runtime/program.ts';
 export type { Backend, Device, Use } from './runtime/protocol.ts';
@@ -80,6 +90,7 @@ export {
   unpackFlat,
 } from './training/flat.ts';
 export {
+  initialLora,
   isTarget,
   type LoraModule,
   type LoraOptions,
@@ -88,3 +99,4 @@ export {
   loraLinear,
   loraNames,
 } from './training/lora.ts';
+export { type LoraAdapter, readAdapter, type WriteAdapterOptions, writeAdapter } from './training/peft.ts';

@@ -3,7 +3,9 @@
  * one `run` for a group, nothing crosses to JavaScript between tokens, and ONNX Runtime can hand device memory from one
  * iteration to the next (its CUDA provider has no other way).
  */
+import { onnxErrors } from '../errors.ts';
 import type { Graph, Tensor } from '../graph/graph.ts';
+import { sameShape, typeText } from '../graph/specs/spec.ts';
 import { type Carried, loop } from '../ops/control.ts';
 import { concat, gather, reshape, slice, transpose } from '../ops/movement.ts';
 import { type Guidance, guide } from './guidance.ts';
@@ -36,8 +38,12 @@ export interface Generated {
   readonly samplerLogProbs: Tensor;
 }
 
-/** Samples `steps` tokens a row. The last token is drawn after the loop: its decoding would be work for nothing. */
+/**
+ * Samples `steps` tokens a row. The last token is drawn after the loop: its decoding would be work for nothing. Throws
+ * GVU_SAMPLER_OPTIONS with everything that does not fit.
+ */
 export function generate(graph: Graph, options: GenerateOptions): Generated {
+  checkOptions(options);
   const { steps, sampler, guidance, uniform, prefill, decode } = options;
   const draw = (logits: Tensor, noise: Tensor) => {
     if (!guidance) return drawToken(logits, noise, sampler);
@@ -49,11 +55,7 @@ export function generate(graph: Graph, options: GenerateOptions): Generated {
 
   const looped = loop(
     graph,
-    {
-      trips: steps - 1,
-      carried: [{ initial: prefill.logits }, ...prefill.carried],
-      name: 'generate',
-    },
+    { trips: steps - 1, carried: [{ initial: prefill.logits }, ...prefill.carried], name: 'generate' },
     (iteration, [logits, ...carried]) => {
       const drawn = draw(logits ?? prefill.logits, gather(uniform, iteration, 0));
       const next = decode(bothRows(drawn.token), iteration, carried);
@@ -72,4 +74,23 @@ export function generate(graph: Graph, options: GenerateOptions): Generated {
   const [tokens, policyLogProbs, samplerLogProbs] = rows;
   if (!tokens || !policyLogProbs || !samplerLogProbs) throw new Error('unreachable: three values are kept');
   return { tokens, policyLogProbs, samplerLogProbs };
+}
+
+function checkOptions({ steps, guidance, uniform, prefill }: GenerateOptions): void {
+  const { dtype, shape } = prefill.logits;
+  const rows = shape[0] ?? 0;
+  const batch = guidance ? rows / 2 : rows;
+  const problems: string[] = [];
+  if (!Number.isInteger(steps) || steps < 1) problems.push(`steps ${steps} is not a whole number from 1`);
+  if (!Number.isInteger(batch)) problems.push(`guidance needs pairs of rows, not ${rows} rows`);
+  if (guidance && !Number.isFinite(guidance.scale)) problems.push(`the guidance scale is ${guidance.scale}`);
+  if (dtype !== 'float32') problems.push(`the logits are ${dtype}, not float32`);
+  const expected = [steps, batch, 1];
+  if (uniform.dtype !== 'float32' || !sameShape(uniform.shape, expected))
+    problems.push(`uniform is ${typeText(uniform)}, not float32[${expected.join(', ')}]`);
+  if (problems.length > 0)
+    throw onnxErrors.error('GVU_SAMPLER_OPTIONS', `${problems.join('; ')}.`, {
+      hint: 'Give one uniform number for each step and sampled row.',
+      details: { problems },
+    });
 }

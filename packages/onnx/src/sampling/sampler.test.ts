@@ -1,8 +1,9 @@
+import { fillUniform, randomStream } from '@gvu/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { loadGraph, runGraph } from '../../test/run-graph.ts';
 import { createGraph, input, output } from '../graph/graph.ts';
-import { tensorData, toNumbers } from '../tensor-data.ts';
+import { type TensorData, tensorData, toNumbers } from '../tensor-data.ts';
 import { drawToken, exactSampler, type SamplerOptions } from './sampler.ts';
 
 const SEED = 20261123;
@@ -86,19 +87,23 @@ describe('drawToken', () => {
 
     const full = truncated(logits, exactSampler);
     const ids = toNumbers(token);
-    for (const [row, value] of toNumbers(policy).entries())
-      expect(value).toBeCloseTo(Math.log(full[ids[row] ?? 0] ?? 0), 5);
-    for (const [row, value] of toNumbers(sampled).entries())
-      expect(value).toBeCloseTo(Math.log(expected[ids[row] ?? 0] ?? 0), 5);
+    const worst = (found: TensorData, probabilities: readonly number[]) =>
+      toNumbers(found).reduce(
+        (most, value, row) => Math.max(most, Math.abs(value - Math.log(probabilities[ids[row] ?? 0] ?? 0))),
+        0,
+      );
+    expect(worst(policy, full)).toBeLessThan(5e-6);
+    expect(worst(sampled, expected)).toBeLessThan(5e-6);
   });
 
   it.each(Object.entries(cases))('passes a chi-square test on pseudo-random numbers: %s', async (_, options) => {
     const rows = 8_000;
     await using program = await sampler(logits.length, rows, options);
-    const random = mulberry(SEED);
+    const noise = new Float32Array(rows);
+    fillUniform(noise, randomStream(SEED, 'chi-square').at());
     const { token } = await program.run({
       logits: tensorData('float32', [rows, logits.length], Array.from({ length: rows }, () => logits).flat()),
-      uniform: tensorData('float32', [rows, 1], Array.from({ length: rows }, random)),
+      uniform: { dtype: 'float32', shape: [rows, 1], data: noise },
     });
     if (!token) throw new Error('no token');
     const expected = truncated(logits, options);
@@ -157,6 +162,67 @@ describe('drawToken', () => {
     );
   });
 
+  it.each(Object.entries({ ...cases, greedy: { ...exactSampler, temperature: 0 } }))(
+    'answers logits that are not finite with a token of the vocabulary and NaN: %s',
+    async (_, options) => {
+      const rows = 4;
+      const all = Array.from({ length: rows }, () => logits).flat();
+      await using program = await sampler(logits.length, rows, options);
+      await fc.assert(
+        fc.asyncProperty(
+          fc.constantFrom(Number.NaN, Number.POSITIVE_INFINITY),
+          fc.uniqueArray(fc.nat(logits.length - 1), { minLength: 1 }),
+          fc.nat(rows - 1),
+          fc.float({ min: 0, max: Math.fround(1 - 2 ** -24), noNaN: true }),
+          async (bad, places, row, u) => {
+            const spoilt = all.map((value, i) =>
+              places.some((place) => i === row * logits.length + place) ? bad : value,
+            );
+            const uniform = tensorData('float32', [rows, 1], Array(rows).fill(u));
+            const run = async (values: readonly number[]) => {
+              const shape = [rows, logits.length];
+              const found = await program.run({ logits: tensorData('float32', shape, values), uniform });
+              const [tokens, policy, sampled] = [found.token, found.policy, found.sampler].map((tensor) =>
+                tensor ? toNumbers(tensor) : [],
+              );
+              return tokens?.map((token, i) => ({ token, policy: policy?.[i], sampled: sampled?.[i] })) ?? [];
+            };
+            const [good, found] = [await run(all), await run(spoilt)];
+            expect(found).toHaveLength(rows);
+            for (const [i, drawn] of found.entries()) {
+              if (i !== row) expect(drawn).toEqual(good[i]);
+              else {
+                expect(drawn.token).toBeGreaterThanOrEqual(0);
+                expect(drawn.token).toBeLessThan(logits.length);
+                expect(drawn.policy).toBeNaN();
+              }
+            }
+          },
+        ),
+        { seed: SEED, numRuns: 50 },
+      );
+    },
+  );
+
+  it.each(Object.entries({ ...cases, greedy: { ...exactSampler, temperature: 0 } }))(
+    'shows NaN in what is sampled also where the policy is another: %s',
+    async (_, options) => {
+      const graph = createGraph();
+      const type = { dtype: 'float32', shape: [2, logits.length] } as const;
+      const uniform = input(graph, 'uniform', { dtype: 'float32', shape: [2, 1] });
+      const draw = drawToken(input(graph, 'logits', type), uniform, options, input(graph, 'policy logits', type));
+      output('policy', draw.policyLogProb);
+      output('sampler', draw.samplerLogProb);
+      const { policy, sampler: sampled } = await runGraph(graph, {
+        logits: tensorData('float32', type.shape, [...logits, ...logits.with(5, Number.NaN)]),
+        'policy logits': tensorData('float32', type.shape, [...logits, ...logits]),
+        uniform: tensorData('float32', [2, 1], [0.5, 0.5]),
+      });
+      expect(policy && toNumbers(policy).every(Number.isFinite)).toBe(true);
+      expect(sampled && toNumbers(sampled)).toEqual([expect.toSatisfy(Number.isFinite), Number.NaN]);
+    },
+  );
+
   it('takes the likeliest token at temperature 0', async () => {
     const graph = createGraph();
     const draw = drawToken(
@@ -178,16 +244,8 @@ describe('drawToken', () => {
     const uniform = input(graph, 'uniform', { dtype: 'float32', shape: [1, 1] });
     expect(() =>
       drawToken(one, uniform, { temperature: -1, topK: 1.5, topP: 0, minP: 2 }),
-    ).toThrowErrorMatchingInlineSnapshot(`[GvuError: GVU_SAMPLER: temperature -1 is not in [0, 100]; topK 1.5 is not a whole number from 0; topP 0 is not in (0, 1]; minP 2 is not in [0, 1]. Use temperature 1, topK 0, topP 1, minP 0 to draw from the policy itself.]`);
+    ).toThrowErrorMatchingInlineSnapshot(
+      `[GvuError: GVU_SAMPLER_OPTIONS: temperature -1 is not in [0, 100]; topK 1.5 is not a whole number from 0; topP 0 is not in (0, 1]; minP 2 is not in [0, 1]. Use temperature 1, topK 0, topP 1, minP 0 to draw from the policy itself.]`,
+    );
   });
 });
-
-function mulberry(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}

@@ -5,10 +5,13 @@
  * The order and the rules are those of Hugging Face's warpers (top-k, then top-p on what is left, then min-p relative to the
  * likeliest token). Two log-probabilities come out: under the policy (the full softmax, before any truncation) and under
  * the sampler (what the token was really drawn from). Importance correction needs both.
+ *
+ * Logits must be finite: give a token that must not be drawn a very low one. A row that has a NaN or +infinity still yields
+ * a token of the vocabulary, and NaN as one of its log-probabilities at least: that is the signal to look for.
  */
 import { onnxErrors } from '../errors.ts';
 import type { Tensor } from '../graph/graph.ts';
-import { add, cast, greaterOrEqual, less, lessOrEqual, mul, where } from '../ops/arithmetic.ts';
+import { add, cast, greaterOrEqual, less, lessOrEqual, mul, sub, where } from '../ops/arithmetic.ts';
 import { argmax, cumsum, logSoftmax, reduceMax, softmax, sum, topK } from '../ops/linear.ts';
 import { gatherElements, slice } from '../ops/movement.ts';
 
@@ -49,14 +52,22 @@ export function drawToken(
   policyLogits: Tensor = logits,
 ): Draw {
   checkSampler(options);
-  const policy = logSoftmax(policyLogits);
-  if (options.temperature === 0) {
-    const token = argmax(logits, 1, { keepDims: true });
-    return { token, policyLogProb: gatherElements(policy, token, 1), samplerLogProb: mul(uniform, 0) };
-  }
-  const tempered = options.temperature === 1 ? logits : mul(logits, 1 / options.temperature);
-  const { token, samplerLogProb } = truncatedDraw(tempered, uniform, options);
-  return { token, policyLogProb: gatherElements(policy, token, 1), samplerLogProb };
+  const { token, samplerLogProb } =
+    options.temperature === 0
+      ? { token: argmax(logits, 1, { keepDims: true }), samplerLogProb: mul(uniform, 0) }
+      : truncatedDraw(options.temperature === 1 ? logits : mul(logits, 1 / options.temperature), uniform, options);
+  return {
+    token,
+    policyLogProb: gatherElements(logSoftmax(policyLogits), token, 1),
+    // The policy's own logits show in its log-probability; others must show here.
+    samplerLogProb: policyLogits === logits ? samplerLogProb : add(samplerLogProb, zeroIfFinite(logits)),
+  };
+}
+
+/** For each row of x [B, V], 0 when all of it is finite and NaN otherwise: [B, 1]. */
+function zeroIfFinite(x: Tensor): Tensor {
+  const total = sum(x, [1], { keepDims: true });
+  return sub(total, total);
 }
 
 function truncatedDraw(
@@ -104,7 +115,8 @@ function checkSampler({ temperature, topK: k, topP, minP }: SamplerOptions): voi
   if (!(topP > 0 && topP <= 1)) problems.push(`topP ${topP} is not in (0, 1]`);
   if (!(minP >= 0 && minP <= 1)) problems.push(`minP ${minP} is not in [0, 1]`);
   if (problems.length > 0)
-    throw onnxErrors.error('GVU_SAMPLER', `${problems.join('; ')}.`, {
+    throw onnxErrors.error('GVU_SAMPLER_OPTIONS', `${problems.join('; ')}.`, {
       hint: 'Use temperature 1, topK 0, topP 1, minP 0 to draw from the policy itself.',
+      details: { problems },
     });
 }

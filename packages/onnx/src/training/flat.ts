@@ -2,11 +2,12 @@
  * Many named tensors as one flat vector: the trainable values of a model, their gradient and the moments of the optimiser
  * each live in a single tensor [P]. The layout, a list of names and shapes, says where each one lies.
  */
-import { allocate, type DType } from '../dtype.ts';
+import { type DType, dtypes } from '../dtype.ts';
 import { onnxErrors } from '../errors.ts';
 import type { Tensor } from '../graph/graph.ts';
 import { concat, reshape, split } from '../ops/movement.ts';
-import { sizeOf, type TensorData, type TensorDataFor } from '../tensor-data.ts';
+import { listed } from '../safetensors/listed.ts';
+import { sizeOf, type TensorData, type TensorDataFor, tensorBytes, tensorFromBuffer } from '../tensor-data.ts';
 
 export interface FlatEntry {
   readonly name: string;
@@ -37,32 +38,34 @@ export function flatten(tensors: readonly Tensor[]): Tensor {
   );
 }
 
-/** The same on the host: named values of one dtype as one vector. Throws GVU_TENSOR_DATA naming every entry that is missing or misshapen. */
+/**
+ * The same on the host: named values of one dtype as one vector. Throws GVU_TENSOR_DATA naming every entry that is missing,
+ * misshapen or too many.
+ */
 export function packFlat<D extends DType>(
   layout: FlatLayout,
   dtype: D,
   values: ReadonlyMap<string, TensorData>,
 ): TensorDataFor<D> {
   const problems: string[] = [];
-  const data = allocate(dtype, flatSize(layout));
+  const bytes = new Uint8Array(flatSize(layout) * dtypes[dtype].bytes);
   let offset = 0;
   for (const { name, shape } of layout) {
     const tensor = values.get(name);
     if (!tensor) problems.push(`'${name}' is missing`);
     else if (tensor.dtype !== dtype || tensor.shape.join() !== shape.join())
       problems.push(`'${name}' is ${tensor.dtype}[${tensor.shape.join(', ')}], not ${dtype}[${shape.join(', ')}]`);
-    // `dtype` was just compared, so both arrays are of one kind.
-    else (data as Float32Array).set(tensor.data as Float32Array, offset);
+    else bytes.set(tensorBytes(tensor), offset * dtypes[dtype].bytes);
     offset += sizeOf(shape);
   }
-  for (const name of values.keys())
-    if (!layout.some((entry) => entry.name === name)) problems.push(`'${name}' is not expected`);
+  const expected = new Set(layout.map(({ name }) => name));
+  for (const name of values.keys()) if (!expected.has(name)) problems.push(`'${name}' is not expected`);
   if (problems.length > 0)
-    throw onnxErrors.error('GVU_TENSOR_DATA', `${problems.join('; ')}.`, {
+    throw onnxErrors.error('GVU_TENSOR_DATA', `The tensors do not fit the layout: ${listed(problems)}.`, {
       hint: 'The tensors belong to another model or adapter.',
       details: { problems },
     });
-  return { dtype, shape: [offset], data } as unknown as TensorDataFor<D>;
+  return tensorFromBuffer(dtype, [offset], bytes.buffer);
 }
 
 /** The named tensors of a flat vector on the host, as views into it. */
@@ -71,12 +74,14 @@ export function unpackFlat(layout: FlatLayout, flat: TensorData): ReadonlyMap<st
     throw onnxErrors.error(
       'GVU_TENSOR_DATA',
       `A flat vector of ${flat.data.length} values for a layout of ${flatSize(layout)}.`,
+      { hint: 'It was packed with another layout.' },
     );
   let offset = 0;
   return new Map(
     layout.map(({ name, shape }) => {
       const data = flat.data.subarray(offset, offset + sizeOf(shape));
       offset += sizeOf(shape);
+      // The array is of the same kind as that of `flat`, which is lost in the union of all kinds.
       return [name, { ...flat, shape, data } as TensorData];
     }),
   );
