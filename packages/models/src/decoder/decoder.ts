@@ -146,16 +146,18 @@ function block(
       out: (part === 'q' ? config.heads : config.kvHeads) * config.headDim,
     }));
     const [flatQ = normal, flatK = normal, flatV = normal] = modules.linears(parts, normal, { bias: config.qkvBias });
-    const heads = (flat: Tensor, normOf?: 'q' | 'k') => {
-      const split = reshape(flat, [batch, length, -1, config.headDim]);
-      const scaled = config.qkNorm && normOf ? headNorm(split, normOf) : split;
-      return transpose(scaled, [0, 2, 1, 3]); // [B, H, T, D]
+    const heads = (flat: Tensor) => transpose(reshape(flat, [batch, length, -1, config.headDim]), [0, 2, 1, 3]); // [B, H, T, D]
+    // Rotated before the heads come to the front: cheaper, and the norm of each head sees the same rows.
+    const rotated = (flat: Tensor, part: 'q' | 'k') => {
+      const count = part === 'q' ? config.heads : config.kvHeads;
+      const apart = reshape(flat, [batch, length, count, config.headDim]);
+      const scaled = config.qkNorm ? headNorm(apart, part) : apart;
+      const options = { heads: count };
+      return heads(rope(reshape(scaled, [batch, length, count * config.headDim]), positions, decoder.rope, options));
     };
     const headNorm = (x: Tensor, part: 'q' | 'k') =>
       rmsNorm(x, modules.weight(`${name}.self_attn.${part}_norm.weight`, [config.headDim]), config.epsilon);
-    const q = rope(heads(flatQ, 'q'), positions, decoder.rope);
-    const k = rope(heads(flatK, 'k'), positions, decoder.rope);
-    const y = attend(q, k, heads(flatV));
+    const y = attend(rotated(flatQ, 'q'), rotated(flatK, 'k'), heads(flatV));
     const rows = reshape(transpose(y, [0, 2, 1, 3]), [batch * length, config.heads * config.headDim]);
     return modules.linear(`${name}.self_attn.o_proj`, rows, {
       out: config.width,
