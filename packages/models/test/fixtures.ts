@@ -1,21 +1,6 @@
-/**
- * Where parity tests find their references: `fixtures/` of the repository, or the folder that the environment variable
- * GVU_FIXTURES names, which then holds fixtures of the same form with other sizes and seeds.
- */
-import { readdirSync, statSync } from 'node:fs';
+/** The directory of a fixture: below `fixtures/` of the repository, or below what the environment variable GVU_FIXTURES names. */
 import { join, resolve } from 'node:path';
 
-const root = resolve(process.env.GVU_FIXTURES ?? join(import.meta.dirname, '../../../fixtures'));
-
-/** The directory of a fixture. */
 export function fixture(name: string): string {
-  const directory = join(root, name);
-  if (!statSync(directory, { throwIfNoEntry: false })?.isDirectory())
-    throw new Error(`No fixture '${name}' in ${root}.`);
-  return directory;
-}
-
-/** The names of all fixtures that are there. */
-export function fixtureNames(): readonly string[] {
-  return readdirSync(root).filter((name) => statSync(join(root, name)).isDirectory());
+  return join(resolve(process.env.GVU_FIXTURES ?? join(import.meta.dirname, '../../../fixtures')), name);
 }
