@@ -55,7 +55,7 @@ export function crossEntropy(logits: Tensor, targets: Tensor, options: CrossEntr
   const { ignoreIndex, reduction = 'mean' } = options;
   const ignored = ignoreIndex === undefined ? undefined : equal(targets, ignoreIndex);
   const logProb = tokenLogProb(logits, ignored ? where(ignored, 0, targets) : targets);
-  const losses = neg(ignored ? where(ignored, 0, logProb) : logProb);
+  const losses = ignored ? where(ignored, 0, neg(logProb)) : neg(logProb);
   if (reduction === 'none') return losses;
   if (reduction === 'sum') return sum(losses);
   const count = ignored
