@@ -148,12 +148,22 @@ export const neural = {
     if ((q.shape[1] ?? 0) % (k.shape[1] ?? 1) !== 0) node.refuse('query heads must be a multiple of key heads');
     const dtype = node.floatDtype([q, k, v]);
     const y = { dtype, shape: [...q.shape.slice(0, 3), v.shape[3] ?? 0] };
-    const past = node.inputs[4];
-    if (!past) return [y];
+    const [mask, past] = node.inputs.slice(3);
     const grown = (tensor: Ints) => {
-      const [before = 0, added = 0] = [past.shape[2], tensor[2]];
+      const [before = 0, added = 0] = [past?.shape[2] ?? 0, tensor[2]];
       return tensor.with(2, before === DYNAMIC || added === DYNAMIC ? DYNAMIC : before + added);
     };
+    if (mask) {
+      node.requireDtype(3, 'bool', dtype);
+      const scores = [...q.shape.slice(0, 3), grown(k.shape)[2] ?? 0].slice(-mask.shape.length);
+      // It broadcasts over batch and heads only.
+      const fits = mask.shape.every(
+        (dim, i) => dim === scores[i] || [dim, scores[i]].includes(DYNAMIC) || (dim === 1 && i < mask.shape.length - 2),
+      );
+      if (mask.shape.length < 2 || mask.shape.length > 4 || !fits)
+        node.refuse(`the mask does not broadcast to [${[...q.shape.slice(0, 3), grown(k.shape)[2]].join(', ')}]`);
+    }
+    if (!past) return [y];
     return [y, { dtype, shape: grown(k.shape) }, { dtype, shape: grown(v.shape) }];
   }),
 };
