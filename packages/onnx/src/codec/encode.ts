@@ -23,6 +23,7 @@ import {
   type Attribute,
   type Block,
   DYNAMIC,
+  type FileRegion,
   type Graph,
   isBlock,
   type Node,
@@ -31,8 +32,8 @@ import {
 } from '../graph/graph.ts';
 import { verify } from '../graph/verify.ts';
 import type { Program } from '../runtime/program.ts';
-import { externalDataLayout } from '../safetensors/external-data.ts';
-import type { TensorData } from '../tensor-data.ts';
+import { type ExternalDataLayout, externalDataLayout } from '../safetensors/external-data.ts';
+import { sizeOf, type TensorData, tensorData } from '../tensor-data.ts';
 import { liveNodes, liveSources } from './live.ts';
 import { executionOrder, outputOrder } from './order.ts';
 
@@ -49,24 +50,19 @@ type AttributeFields = Pick<MessageInitShape<typeof AttributeProtoSchema>, 'i' |
 /** Verifies the graph, drops what no output needs, and writes it. Throws GVU_GRAPH_INVALID with every problem found. */
 export function compile(graph: Graph): Program {
   verify(graph);
+  return encode(graph, executionOrder);
+}
+
+/** Writes a graph as it is, or its main block in another order. For graphs that are sound (`compile` makes sure). */
+export function encode(graph: Graph, order?: typeof executionOrder): Program {
   const nodes = liveNodes(graph.main);
   const sources = liveSources(graph.main, nodes);
-  const files = [...sources].flatMap(({ source }) =>
-    source.kind === 'weight' && 'file' in source.data ? [source.data.file] : [],
-  );
+  const stored = [...graph.weights.values(), ...graph.constants.values()].filter((tensor) => sources.has(tensor));
+  const files = stored.flatMap((tensor) => externalRegion(tensor)?.file ?? []);
   const layout = files.length > 0 ? externalDataLayout([...new Set(files)]) : undefined;
 
-  const proto = blockProto(graph.main, nodes, executionOrder);
-  for (const tensor of sources) {
-    const { source } = tensor;
-    if (source.kind === 'constant') proto.initializer.push(dataProto(tensor.name, source.data));
-    if (source.kind !== 'weight') continue;
-    if ('data' in source.data) proto.initializer.push(dataProto(tensor.name, source.data));
-    else
-      proto.initializer.push(
-        externalProto(tensor, { ...source.data, location: layout?.locations.get(source.data.file) ?? '' }),
-      );
-  }
+  const proto = blockProto(graph.main, nodes, order);
+  proto.initializer = stored.map((tensor) => initializerProto(tensor, layout));
   const model = create(ModelProtoSchema, {
     irVersion: IR_VERSION,
     producerName: 'gvu',
@@ -86,6 +82,20 @@ export function compile(graph: Graph): Program {
   };
 }
 
+/** Where ONNX Runtime shall map a weight from. A tensor without bytes it cannot map: that is embedded. */
+function externalRegion({ source, shape }: Tensor): FileRegion | undefined {
+  return source.kind === 'weight' && 'file' in source.data && sizeOf(shape) > 0 ? source.data : undefined;
+}
+
+function initializerProto(tensor: Tensor, layout: ExternalDataLayout | undefined): TensorProto {
+  const { name, source } = tensor;
+  const region = externalRegion(tensor);
+  if (region) return externalProto(tensor, { ...region, location: layout?.locations.get(region.file) ?? '' });
+  if ((source.kind === 'weight' || source.kind === 'constant') && 'data' in source.data)
+    return dataProto(name, source.data);
+  return dataProto(name, tensorData(tensor.dtype, tensor.shape, []));
+}
+
 function blockProto(block: Block, live: ReadonlySet<Node>, order?: typeof executionOrder): GraphProto {
   const isMain = block.parent === undefined;
   const nodes = block.nodes.filter((candidate) => live.has(candidate));
@@ -93,9 +103,7 @@ function blockProto(block: Block, live: ReadonlySet<Node>, order?: typeof execut
   // The program's outputs go by the names they were given; a body's go by position.
   if (isMain)
     for (const { name, tensor } of order ? outputOrder(block.outputs, nodes) : block.outputs)
-      node.push(
-        create(NodeProtoSchema, { opType: 'Identity', name: `output/${name}`, input: [tensor.name], output: [name] }),
-      );
+      node.push(create(NodeProtoSchema, { opType: 'Identity', name, input: [tensor.name], output: [name] }));
   return create(GraphProtoSchema, {
     name: block.name,
     node,

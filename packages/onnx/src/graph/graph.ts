@@ -220,7 +220,7 @@ export function emit<Op extends OpName>(
   graph: Graph,
   op: Op,
   inputs: readonly (Tensor | undefined)[],
-  options: { attributes: OpAttributes[Op]; gradientTo?: Tensor | null; names?: readonly string[] },
+  options: { attributes: OpAttributes[Op]; gradientTo?: Tensor | null; names?: readonly (string | undefined)[] },
 ): readonly [Tensor, ...Tensor[]] {
   const { cursor } = graph;
   for (const tensor of inputs)

@@ -20,7 +20,9 @@ export function reshape(x: Tensor, shape: readonly number[]): Tensor {
   const rest = sizeOf(shape.filter((_, i) => i !== open));
   const target = open < 0 ? shape : shape.with(open, rest === 0 ? 0 : sizeOf(x.shape) / rest);
   if (sameShape(target, x.shape)) return x;
-  return emit(x.block.graph, 'Reshape', [x, ints(x.block.graph, target)], { attributes: {} })[0];
+  return emit(x.block.graph, 'Reshape', [x, ints(x.block.graph, target)], {
+    attributes: target.includes(0) ? { allowzero: 1 } : {},
+  })[0];
 }
 
 /** Axis i of the result is axis perm[i] of x. No node when nothing moves. */

@@ -3,11 +3,16 @@ import { DYNAMIC } from '../graph.ts';
 import { sameShape, sameSize, spec } from './spec.ts';
 
 export const movement = {
-  /** Operands: x, the new shape (constant, without -1 or 0). */
-  Reshape: spec(2, (node) => {
+  /** Operands: x, the new shape (constant). With `allowzero` a 0 stands for itself; without, for the dimension of x there. */
+  Reshape: spec<{ allowzero?: 1 }>(2, (node) => {
     const { dtype, shape } = node.operand(0);
     const target = node.ints(1);
     if (!sameSize(shape, target)) node.refuse(`[${shape.join(', ')}] cannot become [${target.join(', ')}]`);
+    if (target.filter((dim) => dim === DYNAMIC).length > 1) node.refuse('only one dimension may be left open');
+    if (!node.attributes.allowzero && target.some((dim, i) => dim === 0 && shape[i] !== 0))
+      node.refuse('a dimension of 0 needs allowzero');
+    if (node.attributes.allowzero && target.includes(0) && target.includes(DYNAMIC))
+      node.refuse('no dimension may be left open beside one of 0');
     return [{ dtype, shape: target }];
   }),
   Transpose: spec<{ perm: readonly number[] }>(1, (node) => {
@@ -26,13 +31,18 @@ export const movement = {
   Expand: spec(2, (node) => {
     const { dtype, shape } = node.operand(0);
     const target = node.ints(1);
-    if (!sameShape(node.broadcast(shape, target), target)) node.refuse(`does not expand to [${target.join(', ')}]`);
+    if (target.some((dim) => dim < 0) || !sameShape(node.broadcast(shape, target), target))
+      node.refuse(`does not expand to [${target.join(', ')}]`);
     return [{ dtype, shape: target }];
   }),
-  /** Operands: x, starts, ends, axes, steps (constants; starts and ends resolved, see `slice`). */
+  /**
+   * Operands: x, starts, ends, axes, steps (constants; starts and ends resolved, see `slice`). A negative end counts from the
+   * back in ONNX, so "to the very front" by negative steps is written as an end below minus the length.
+   */
   Slice: spec(5, (node) => {
     const { dtype, shape } = node.operand(0);
     const [starts, ends, axes, steps] = [node.ints(1), node.ints(2), node.ints(3), node.ints(4)];
+    if (new Set(axes.map((axis) => node.axis(axis, shape))).size < axes.length) node.refuse('an axis is sliced twice');
     const result = [...shape];
     for (const [i, axisGiven] of axes.entries()) {
       const axis = node.axis(axisGiven, shape);
@@ -41,8 +51,8 @@ export const movement = {
         return node.refuse('starts, ends, axes and steps differ in length');
       const dim = shape[axis] ?? 0;
       if (dim === DYNAMIC) return node.refuse(`axis ${axis} changes in length`);
-      const length = Math.max(0, Math.ceil((Math.max(end, -1) - start) / step));
-      if (start < 0 || start >= Math.max(dim, 1) || end > dim)
+      const length = dim === 0 ? 0 : Math.max(0, Math.ceil((Math.max(end, -1) - start) / step));
+      if (start < 0 || start > (step > 0 ? dim : Math.max(dim - 1, 0)) || end > dim || (end < 0 && end >= -dim))
         node.refuse(`[${start}:${end}:${step}] leaves axis ${axis} of length ${dim}`);
       result[axis] = length;
     }
@@ -66,7 +76,8 @@ export const movement = {
     const axis = node.axis(node.attributes.axis, shape);
     const lengths = node.ints(1);
     const total = lengths.reduce((sum, length) => sum + length, 0);
-    if (total !== shape[axis]) node.refuse(`parts of ${lengths.join(' + ')} do not make up axis ${axis}`);
+    if (total !== shape[axis] || lengths.some((length) => length < 0))
+      node.refuse(`parts of ${lengths.join(' + ')} do not make up axis ${axis}`);
     return lengths.map((length) => ({ dtype, shape: shape.with(axis, length) }));
   }),
   /** Operands: x, pads (constant: begins of all axes, then ends), value (scalar). */
@@ -75,7 +86,17 @@ export const movement = {
     const pads = node.ints(1);
     if (pads.length !== 2 * shape.length) node.refuse(`${pads.length} pads for rank ${shape.length}`);
     node.dtype([node.operand(0), node.operand(2)]);
-    return [{ dtype, shape: shape.map((dim, i) => dim + (pads[i] ?? 0) + (pads[i + shape.length] ?? 0)) }];
+    if (node.operand(2).shape.length > 0) node.refuse('the value must be a scalar');
+    const padded = shape.map((dim, axis) => {
+      const [before = 0, after = 0] = [pads[axis], pads[axis + shape.length]];
+      if (before === 0 && after === 0) return dim;
+      if (dim === DYNAMIC) return node.refuse(`axis ${axis} changes in length`);
+      if (dim + Math.min(before, 0) + Math.min(after, 0) < 0) node.refuse(`pads take more than axis ${axis} has`);
+      if (node.attributes.mode === 'reflect' && Math.max(before, after) >= dim)
+        node.refuse(`axis ${axis} is too short to be mirrored by ${Math.max(before, after)}`);
+      return dim + before + after;
+    });
+    return [{ dtype, shape: padded }];
   }),
   /** Operands: x, indices. Output: x with `axis` replaced by the shape of the indices. */
   Gather: spec<{ axis: number }>(2, (node) => {
@@ -97,9 +118,12 @@ export const movement = {
     const { dtype, shape } = node.operand(0);
     node.requireDtype(1, 'int64', 'int32');
     node.dtype([node.operand(0), node.operand(2)]);
-    node.axis(node.attributes.axis, shape);
-    if (!sameShape(node.operand(1).shape, node.operand(2).shape))
-      node.refuse('indices and updates must have one shape');
+    const axis = node.axis(node.attributes.axis, shape);
+    const indices = node.operand(1);
+    if (!sameShape(indices.shape, node.operand(2).shape)) node.refuse('indices and updates must have one shape');
+    if (indices.shape.length !== shape.length || indices.shape.some((dim, i) => i !== axis && dim > (shape[i] ?? 0)))
+      node.refuse(`indices must fit x outside axis ${axis}`);
+    if (!['none', 'add'].includes(node.attributes.reduction)) node.refuse('the reduction must be none or add');
     return [{ dtype, shape }];
   }),
   /** Operands: x, indices [.., k], updates. Only `none`: the kernel for `add` races where indices repeat. */
@@ -108,7 +132,11 @@ export const movement = {
     const [indices, updates] = [node.operand(1), node.operand(2)];
     node.requireDtype(1, 'int64');
     node.dtype([node.operand(0), updates]);
+    // ONNX Runtime takes an unknown reduction for none.
+    if (node.attributes.reduction !== 'none') node.refuse('the reduction must be none');
     const depth = indices.shape.at(-1) ?? 0;
+    if (indices.shape.length === 0 || depth < 0 || depth > shape.length)
+      return node.refuse('the last axis of the indices must name leading axes of x');
     if (!sameShape(updates.shape, [...indices.shape.slice(0, -1), ...shape.slice(depth)]))
       node.refuse('updates must have the shape of the indexed parts');
     return [{ dtype, shape }];
@@ -116,8 +144,10 @@ export const movement = {
   /** Operands: indices, depth (constant), [value when off, value when on]. */
   OneHot: spec<{ axis: number }>(3, (node) => {
     const [depth] = node.ints(1);
-    if (depth === undefined || node.attributes.axis !== -1)
-      return node.refuse('depth must be a constant and the axis the last');
+    if (depth === undefined || depth < 1 || node.attributes.axis !== -1)
+      return node.refuse('depth must be a constant from 1 and the axis the last');
+    if (node.operand(0).shape.length === 0) node.refuse('the indices must have an axis');
+    if (!sameShape(node.operand(2).shape, [2])) node.refuse('the values when off and on must be [2]');
     return [{ dtype: node.operand(2).dtype, shape: [...node.operand(0).shape, depth] }];
   }),
 };
