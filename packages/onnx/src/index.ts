@@ -27,7 +27,14 @@ export { graphProblems, verify } from './graph/verify.ts';
 export { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from './half.ts';
 export * from './ops/activations.ts';
 export * from './ops/arithmetic.ts';
-export { attention, cachedAttention, causalMask, paddingMask } from './ops/attention.ts';
+export {
+  type AttentionOptions,
+  attention,
+  cachedAttention,
+  causalMask,
+  type KeysAndValues,
+  paddingMask,
+} from './ops/attention.ts';
 export * from './ops/control.ts';
 export { type ConvOptions, conv, convTranspose } from './ops/convolution.ts';
 export { erf } from './ops/erf.ts';
@@ -44,7 +51,7 @@ export {
 } from './ops/norms.ts';
 export { avgPool, maxPool, type PoolOptions } from './ops/pooling.ts';
 export { pixelShuffle, pixelUnshuffle, resizeBilinear, resizeNearest } from './ops/resize.ts';
-export { type RopeTables, rope } from './ops/rope.ts';
+export { type RopeOptions, type RopeTables, rope } from './ops/rope.ts';
 export type { Program, ValueSpec } from './runtime/program.ts';
 export type { Backend, Device, Use } from './runtime/protocol.ts';
 export type { RunOptions } from './runtime/run-request.ts';
