@@ -2,6 +2,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { runGraph } from '../../test/run-graph.ts';
 import { expectTwins } from '../../test/twins.ts';
 import { checkGradients } from '../autodiff/check.ts';
+import { gradients } from '../autodiff/grad.ts';
 import { createGraph, input, output, type Tensor } from '../graph/graph.ts';
 import { Runtime } from '../runtime/runtime.ts';
 import { tensorData, toNumbers } from '../tensor-data.ts';
@@ -51,6 +52,18 @@ describe.each([...Object.entries(shared), ['dilated', [[1, 2, 6, 6], { kernel: 2
     });
   },
 );
+
+test('maxPool gives the gradient of a tie to the first', async () => {
+  const graph = createGraph();
+  const x = input(graph, 'x', { dtype: 'float32', shape: [2, 1, 4] });
+  const y = maxPool(x, { kernel: 2 });
+  const [gradient = y] = gradients(y, [x], { seed: y });
+  output('gradient', gradient);
+  const { gradient: found } = await runGraph(graph, {
+    x: tensorData('float32', [2, 1, 4], [3, 3, 1, 2, 5, 5, -1, -1]),
+  });
+  expect(found && toNumbers(found)).toEqual([3, 0, 0, 2, 5, 0, -1, 0]);
+});
 
 test('maxPool takes the largest of each window, never a pad', async () => {
   const graph = createGraph();
