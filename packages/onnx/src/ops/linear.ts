@@ -1,6 +1,6 @@
 /** Matrix products, softmax and reductions. */
 import { constant, emit, type Tensor } from '../graph/graph.ts';
-import { add, mul } from './arithmetic.ts';
+import { add, mul, sub } from './arithmetic.ts';
 import { reshape, transpose } from './movement.ts';
 
 interface ProductOptions {
@@ -28,6 +28,11 @@ export function matmul(a: Tensor, b: Tensor, options: ProductOptions = {}): Tens
 /** Product of two matrices, plus an addend that broadcasts to it: alpha A B + C. Cheaper than `matmul` and `add`. */
 export function gemm(a: Tensor, b: Tensor, options: ProductOptions & { addend?: Tensor | undefined } = {}): Tensor {
   const { transA = false, transB = false, alpha = 1, addend } = options;
+  // The attribute is a float32, which would round a factor of float64.
+  if (a.dtype === 'float64' && Math.fround(alpha) !== alpha) {
+    const scaled = mul(gemm(a, b, { transA, transB }), alpha);
+    return addend ? add(scaled, addend) : scaled;
+  }
   return emit(a.block.graph, 'Gemm', addend ? [a, b, addend] : [a, b], {
     attributes: { transA: transA ? 1 : 0, transB: transB ? 1 : 0, alpha: { float: alpha }, beta: { float: 1 } },
   })[0];
@@ -79,7 +84,7 @@ export function variance(
   options: ReduceOptions & { correction?: number } = {},
 ): Tensor {
   const { correction = 0, keepDims = false } = options;
-  const centred = add(x, mul(mean(x, axes, { keepDims: true }), -1));
+  const centred = sub(x, mean(x, axes, { keepDims: true }));
   const count = axes.reduce((n, axis) => n * (x.shape.at(axis) ?? 1), 1);
   return mul(sum(mul(centred, centred), axes, { keepDims }), 1 / (count - correction));
 }
