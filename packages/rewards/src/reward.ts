@@ -1,0 +1,69 @@
+/**
+ * The contract of a reward: a batch of drawn images in, one number for each out. A reward says what it looks at, in which range
+ * its numbers lie, and who judged; it knows nothing of groups, advantages or training.
+ */
+import type { JsonValue } from '@gvu/core';
+
+/** A drawn image and what it was drawn from. Fields beyond the first three are there when a reward in use asks for them. */
+export interface Rollout {
+  /** What was to be drawn. */
+  readonly prompt: string;
+  /** Which prompt of which step, and which of its images: names the rollout in its run. Integers from 0. */
+  readonly address: { readonly step: number; readonly prompt: number; readonly sample: number };
+  /** What the prompt asks for, in the form of its benchmark. */
+  readonly metadata?: JsonValue;
+  /** [T]: the image as the policy emitted it. */
+  readonly tokens?: Int32Array;
+  readonly pixels?: Pixels;
+  /** An image to compare with. */
+  readonly reference?: Pixels;
+}
+
+/** An image in RGB, 8 bits a channel, row by row: `data` has 3 × width × height bytes. */
+export interface Pixels {
+  readonly width: number;
+  readonly height: number;
+  readonly data: Uint8Array;
+}
+
+export type RewardInput = 'metadata' | 'tokens' | 'pixels' | 'reference';
+
+export interface Reward {
+  readonly name: string;
+  /** Changes whenever the same image could get another number: of the code, of its weights, of its wording. */
+  readonly version: string;
+  /** What it reads of a rollout besides the prompt. */
+  readonly inputs: readonly RewardInput[];
+  /** Both ends may be infinite; the numbers themselves may not. */
+  readonly range: readonly [low: number, high: number];
+  /** Whether the same rollout always gets the same number. */
+  readonly deterministic: boolean;
+  /** One number for each rollout, better when higher. May reject; what becomes of that is the caller's `onError`. */
+  score(rollouts: readonly Rollout[], options: { readonly signal: AbortSignal }): Promise<RewardScores>;
+}
+
+export interface RewardScores {
+  /** [B]; NaN = this rollout cannot be judged. */
+  readonly values: readonly number[];
+  /** For rewards made of the likelihood of the prompt: what each of its tokens contributed. [B] */
+  readonly perToken?: readonly PromptTrace[];
+  /** Anything else that explains the numbers, for people to look at. [B] */
+  readonly trace?: readonly JsonValue[];
+  /** Who judged, when it was a model that may change. */
+  readonly teacher?: Teacher;
+}
+
+/** The tokens of a prompt and the log-probability of each given the image and those before it. */
+export interface PromptTrace {
+  readonly tokens: readonly string[];
+  readonly logProbs: readonly number[];
+}
+
+export interface Teacher {
+  /** The policy as it is now, as it was at the start, or a running average of it. */
+  readonly kind: 'live' | 'frozen' | 'ema';
+  /** Which of its states judged. */
+  readonly version: string;
+  /** What it looked at: the policy's own tokens, tokens of the decoded picture, or features of the picture. */
+  readonly representation: 'emitted-tokens' | 'retokenised-pixels' | 'features';
+}

@@ -1,0 +1,100 @@
+/**
+ * Asks several rewards about the same rollouts, and keeps a failing one from ending a run that does not want to end.
+ *
+ * onError: `fail` rejects. `skip-sample` asks again about each rollout alone, and those that still fail are unscorable (NaN), so that
+ * one broken image does not cost its batch. `zero` does the same and gives them 0. Both are counted, never silent.
+ */
+import { rewardErrors } from './errors.ts';
+import type { Reward, RewardScores, Rollout } from './reward.ts';
+
+export interface RewardEntry {
+  readonly reward: Reward;
+  /** Factor in the sum of rewards; 0 = only reported. */
+  readonly weight: number;
+  readonly onError: 'fail' | 'skip-sample' | 'zero';
+}
+
+/** What one reward said, in the form that advantages are made of. */
+export interface ScoredReward extends RewardScores {
+  readonly name: string;
+  readonly version: string;
+  readonly weight: number;
+  /** Rollouts that it failed on. */
+  readonly failures: number;
+  /** The first of these failures. */
+  readonly firstFailure?: unknown;
+}
+
+/**
+ * The rewards ask at the same time; results are in the order of the entries. Rejects with GVU_REWARD_FAILED when a reward fails whose
+ * `onError` is `fail`, and with the signal's reason when it was aborted; the other rewards are then aborted too.
+ */
+export async function scoreRollouts(
+  entries: readonly RewardEntry[],
+  rollouts: readonly Rollout[],
+  options: { readonly signal?: AbortSignal } = {},
+): Promise<readonly ScoredReward[]> {
+  const failed = new AbortController();
+  const signal = options.signal ? AbortSignal.any([options.signal, failed.signal]) : failed.signal;
+  const pending = entries.map(async (entry) => {
+    try {
+      return await scoreOne(entry, rollouts, signal);
+    } catch (error) {
+      failed.abort(error);
+      throw error;
+    }
+  });
+  // Nothing may still be running when this returns.
+  await Promise.allSettled(pending);
+  signal.throwIfAborted();
+  return await Promise.all(pending);
+}
+
+async function scoreOne(entry: RewardEntry, rollouts: readonly Rollout[], signal: AbortSignal): Promise<ScoredReward> {
+  const { reward, weight, onError } = entry;
+  const { name, version } = reward;
+  try {
+    return { name, version, weight, failures: 0, ...(await ask(reward, rollouts, signal)) };
+  } catch (firstFailure) {
+    signal.throwIfAborted();
+    if (onError === 'fail') throw firstFailure;
+    const substitute = onError === 'zero' ? 0 : Number.NaN;
+    let failures = 0;
+    const values: number[] = [];
+    for (const rollout of rollouts) {
+      try {
+        const { values: alone } = await ask(reward, [rollout], signal);
+        values.push(...alone);
+      } catch {
+        signal.throwIfAborted();
+        failures++;
+        values.push(substitute);
+      }
+    }
+    return { name, version, weight, values, failures, firstFailure };
+  }
+}
+
+/** The answer of a reward, which is as little trusted as any plugin's. Rejects with GVU_REWARD_FAILED. */
+async function ask(reward: Reward, rollouts: readonly Rollout[], signal: AbortSignal): Promise<RewardScores> {
+  const failure = (problem: string, cause?: unknown) =>
+    rewardErrors.error('GVU_REWARD_FAILED', `The reward '${reward.name}' ${problem}.`, {
+      hint: 'Set its `onError` to skip-sample or zero to train on without these rollouts.',
+      cause,
+    });
+  let scores: RewardScores;
+  try {
+    scores = await reward.score(rollouts, { signal });
+  } catch (cause) {
+    throw failure(`failed: ${cause instanceof Error ? cause.message : String(cause)}`, cause);
+  }
+  const { values } = scores;
+  if (values.length !== rollouts.length) throw failure(`gave ${values.length} values for ${rollouts.length} rollouts`);
+  const [low, high] = reward.range;
+  const outside = values.findIndex(
+    (value) => !Number.isNaN(value) && !(Number.isFinite(value) && value >= low && value <= high),
+  );
+  if (outside >= 0)
+    throw failure(`gave ${values[outside]} for rollout ${outside}, outside its range of ${low} to ${high}`);
+  return scores;
+}
