@@ -4,7 +4,9 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 
 const packages = ['packages', 'plugins'].flatMap((folder) =>
-  readdirSync(folder).map((name) => `${folder}/${name}`).filter((path) => existsSync(`${path}/package.json`)),
+  readdirSync(folder)
+    .map((name) => `${folder}/${name}`)
+    .filter((path) => existsSync(`${path}/package.json`)),
 );
 let failed = false;
 for (const path of packages) {
@@ -12,7 +14,7 @@ for (const path of packages) {
     ['publint', ['run', path, '--strict']],
     ['attw', ['--pack', path, '--profile', 'esm-only', '--format', 'ascii']],
   ].flatMap(([command, args]) => {
-    const { status, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8' });
+    const { status, stdout, stderr } = spawnSync(`node_modules/.bin/${command}`, args, { encoding: 'utf8' });
     return status === 0 ? [] : [`${command}:\n${stdout}${stderr}`];
   });
   process.stdout.write(`${problems.length === 0 ? 'ok  ' : 'FAIL'} ${path}\n${problems.join('\n')}`);

@@ -23,15 +23,25 @@ function wrongImports(edges: readonly { from: string; to: string }[]): readonly 
 function sourceImports(folder: string): readonly string[] {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.ts') && !file.includes('node_modules') && !file.includes('dist'))
-    .flatMap((file) => [...readFileSync(join(folder, file), 'utf8').matchAll(/from '(@gvu\/[a-z0-9-]+)/g)].map((match) => match[1] ?? ''));
+    .flatMap((file) =>
+      [...readFileSync(join(folder, file), 'utf8').matchAll(/from '(@gvu\/[a-z0-9-]+)/g)].map(
+        (match) => match[1] ?? '',
+      ),
+    );
 }
 
 describe('imports', () => {
   it('point down the list of packages, in the project graph and in the sources', async () => {
     const { nodes, dependencies } = await createProjectGraphAsync();
-    const declared = Object.values(dependencies).flat().map(({ source, target }) => ({ from: source, to: target }));
+    const declared = Object.values(dependencies)
+      .flat()
+      .map(({ source, target }) => ({ from: source, to: target }));
     const written = Object.values(nodes).flatMap(({ name, data }) =>
-      data.root === '.' ? [] : sourceImports(data.root).filter((to) => to !== name).map((to) => ({ from: name, to })),
+      data.root === '.'
+        ? []
+        : sourceImports(data.root)
+            .filter((to) => to !== name)
+            .map((to) => ({ from: name, to })),
     );
     expect(declared.length).toBeGreaterThan(0);
     expect(written.length).toBeGreaterThan(0);
@@ -46,6 +56,9 @@ describe('imports', () => {
         { from: '@gvu/models', to: '@gvu/onnx' },
         { from: '@gvu/backend-a', to: '@gvu/models' },
       ]),
-    ).toEqual(['@gvu/core imports @gvu/onnx, which is not below it.', '@gvu/backend-a imports the plugin @gvu/backend-b.']);
+    ).toEqual([
+      '@gvu/core imports @gvu/onnx, which is not below it.',
+      '@gvu/backend-a imports the plugin @gvu/backend-b.',
+    ]);
   });
 });

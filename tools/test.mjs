@@ -17,7 +17,8 @@ let passed = 0;
 let failed = 0;
 const started = Date.now();
 const seconds = () => `${((Date.now() - started) / 1000).toFixed(0)} s`;
-const run = (command, args) => spawnSync(command, args, { stdio: 'inherit', env: { ...process.env, NX_DAEMON: 'false' } }).status === 0;
+const run = (command, args) =>
+  spawnSync(command, args, { stdio: 'inherit', env: { ...process.env, NX_DAEMON: 'false' } }).status === 0;
 
 for (const [name, command, args] of checks) {
   const ok = run(command, args);
