@@ -103,7 +103,8 @@ export function prefillBlocks(decoder: Decoder, input: Block & { mask: Tensor })
   for (let layer = 0; layer < decoder.config.layers; layer++)
     hidden = block(decoder, layer, { ...input, hidden }, (q, k, v) => {
       caches.push(k, v);
-      return attention(q, k, v, { mask: input.mask });
+      // Nothing differentiates a prefill: the fused form will do.
+      return cachedAttention(q, { k, v }, { mask: input.mask }).y;
     });
   return { hidden, caches };
 }
