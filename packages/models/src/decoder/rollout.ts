@@ -5,6 +5,7 @@
 import {
   add,
   type Carried,
+  cast,
   causalMask,
   concat,
   full,
@@ -54,9 +55,11 @@ export interface RolloutOptions {
 export function rollout(decoder: Decoder, prompt: TokenBatch, options: RolloutOptions): Generated {
   const { graph } = decoder.modules;
   const [rows = 0, length = 0] = prompt.ids.shape;
+  // Sampled in float32 whatever the decoder computes in.
+  const logits = (hidden: Tensor) => cast(headLogits(decoder, hidden), 'float32');
   const last = (hidden: Tensor) => {
     const width = hidden.shape[1] ?? 0;
-    return headLogits(decoder, reshape(slice(reshape(hidden, [rows, length, width]), 1, { start: -1 }), [rows, width]));
+    return reshape(slice(reshape(hidden, [rows, length, width]), 1, { start: -1 }), [rows, width]);
   };
   const start = prefillBlocks(decoder, {
     hidden: embedTokens(decoder, prompt.ids),
@@ -68,7 +71,7 @@ export function rollout(decoder: Decoder, prompt: TokenBatch, options: RolloutOp
   return generate(graph, {
     ...options,
     prefill: {
-      logits: last(start.hidden),
+      logits: logits(last(start.hidden)),
       carried: [{ initial: next }, ...start.caches.map((initial) => ({ initial, grows: 2 })), ...padding],
     },
     decode: (token, _iteration, [position = next, ...state]) => {
@@ -78,7 +81,7 @@ export function rollout(decoder: Decoder, prompt: TokenBatch, options: RolloutOp
       const mask = seen && concat([seen, full(graph, { dtype: seen.dtype, shape: [rows, 1, 1, 1] }, 0)], 3);
       const decoded = decodeBlocks(decoder, { hidden: embedTokens(decoder, token), positions: here, caches, mask });
       return {
-        logits: headLogits(decoder, decoded.hidden),
+        logits: logits(decoded.hidden),
         carried: [here, ...decoded.caches, ...(mask ? [mask] : [])],
       };
     },
