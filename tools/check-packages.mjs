@@ -3,11 +3,13 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 
-const packages = ['packages', 'plugins'].flatMap((folder) =>
-  readdirSync(folder)
-    .map((name) => `${folder}/${name}`)
-    .filter((path) => existsSync(`${path}/package.json`)),
-);
+const packages = ['packages', 'plugins']
+  .filter((folder) => existsSync(folder))
+  .flatMap((folder) =>
+    readdirSync(folder)
+      .map((name) => `${folder}/${name}`)
+      .filter((path) => existsSync(`${path}/package.json`)),
+  );
 let failed = false;
 for (const path of packages) {
   const problems = [

@@ -20,17 +20,19 @@ interface Entry {
 
 /** Every `<group>/<name>` directory that is a package, with the files below its `src`. */
 function errorFiles(): { package: string; file: string }[] {
-  return ['packages', 'plugins'].flatMap((group) =>
-    readdirSync(join(root, group)).flatMap((name) => {
-      const manifest = join(root, group, name, 'package.json');
-      const src = join(root, group, name, 'src');
-      if (!existsSync(manifest) || !existsSync(src)) return [];
-      const packageName: string = JSON.parse(readFileSync(manifest, 'utf8')).name;
-      return readdirSync(src, { recursive: true, encoding: 'utf8' })
-        .filter((file) => file.endsWith('errors.ts'))
-        .map((file) => ({ package: packageName, file: join(src, file) }));
-    }),
-  );
+  return ['packages', 'plugins']
+    .filter((group) => existsSync(join(root, group)))
+    .flatMap((group) =>
+      readdirSync(join(root, group)).flatMap((name) => {
+        const manifest = join(root, group, name, 'package.json');
+        const src = join(root, group, name, 'src');
+        if (!existsSync(manifest) || !existsSync(src)) return [];
+        const packageName: string = JSON.parse(readFileSync(manifest, 'utf8')).name;
+        return readdirSync(src, { recursive: true, encoding: 'utf8' })
+          .filter((file) => file.endsWith('errors.ts'))
+          .map((file) => ({ package: packageName, file: join(src, file) }));
+      }),
+    );
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
