@@ -73,6 +73,10 @@ export function decoderConfig(json: unknown): DecoderConfig {
   if ((source.hidden_act ?? 'silu') !== 'silu')
     problems.push(`hidden_act must be silu, not ${JSON.stringify(source.hidden_act)}`);
   if (source.use_sliding_window === true) problems.push('use_sliding_window is not supported');
+  if (Array.isArray(source.layer_types) && source.layer_types.some((type) => type !== 'full_attention'))
+    problems.push(`layer_types must all be full_attention, not ${JSON.stringify([...new Set(source.layer_types)])}`);
+  if ((source.quantization_config ?? null) !== null)
+    problems.push('quantised weights (quantization_config) cannot be read');
   const heads = whole('num_attention_heads');
   const width = whole('hidden_size');
   const rope = ropeOf(source, problems);
@@ -121,6 +125,8 @@ function ropeOf(source: Json, problems: string[]): { theta: number; scaling: Rop
   const theta = merged.rope_theta ?? source.rope_theta ?? 10_000;
   if (typeof theta !== 'number' || !(theta > 0))
     problems.push(`rope_theta must be a number above 0, not ${JSON.stringify(theta)}`);
+  const rotated = merged.partial_rotary_factor ?? source.partial_rotary_factor ?? 1;
+  if (rotated !== 1) problems.push(`partial_rotary_factor must be 1, not ${JSON.stringify(rotated)}`);
   const type = merged.rope_type ?? merged.type ?? 'default';
   const field = (key: string): number => {
     const value = merged[key];
@@ -131,14 +137,17 @@ function ropeOf(source: Json, problems: string[]): { theta: number; scaling: Rop
   const result = (scaling: RopeScaling) => ({ theta: Number(theta), scaling });
   if (type === 'default') return result({ type });
   if (type === 'linear') return result({ type, factor: field('factor') });
-  if (type === 'llama3')
+  if (type === 'llama3') {
+    const [low, high] = [field('low_freq_factor'), field('high_freq_factor')];
+    if (low > high) problems.push(`low_freq_factor (${low}) is above high_freq_factor (${high})`);
     return result({
       type,
       factor: field('factor'),
-      lowFrequencyFactor: field('low_freq_factor'),
-      highFrequencyFactor: field('high_freq_factor'),
+      lowFrequencyFactor: low,
+      highFrequencyFactor: high,
       originalPositions: field('original_max_position_embeddings'),
     });
+  }
   problems.push(`rope scaling must be default, linear or llama3, not ${JSON.stringify(type)}`);
   return result({ type: 'default' });
 }
