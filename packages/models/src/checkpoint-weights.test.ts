@@ -41,7 +41,9 @@ describe('checkWeights', () => {
       { name: 'half', shape: [2] },
       { name: 'none', shape: [1] },
     ];
-    expect(() => checkWeights(checkpoint, expected)).toThrowErrorMatchingInlineSnapshot(`[GvuError: GVU_MODEL_WEIGHTS: 3 tensor(s) of the checkpoint cannot be used: 'plain' is [2, 3], not [3, 2]; 'flat' is [6], not [2, 3]; 'none' is missing. The files belong to another model, or config.json to other files.]`);
+    expect(() => checkWeights(checkpoint, expected)).toThrowErrorMatchingInlineSnapshot(
+      `[GvuError: GVU_MODEL_WEIGHTS: 3 tensor(s) of the checkpoint cannot be used: 'plain' is [2, 3], not [3, 2]; 'flat' is [6], not [2, 3]; 'none' is missing. The files belong to another model, or config.json to other files.]`,
+    );
   });
 
   it('refuses dtypes that cannot be computed with', () => {

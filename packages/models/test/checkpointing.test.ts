@@ -7,7 +7,7 @@ import { expect, test } from 'vitest';
 const bench = join(import.meta.dirname, '../../../bench/engine/checkpointing.ts');
 
 test('a decoder needs less than half of the memory, for the same gradients', async () => {
-  const sizes = { layers: 8, width: 128, feedForward: 352, vocabulary: 64, batch: 4, length: 256, runs: 1 };
+  const sizes = { layers: 8, width: 128, feedForward: 352, vocabulary: 64, batch: 4, length: 256, runs: 1, rounds: 1 };
   const { stdout } = await promisify(execFile)(process.execPath, [
     '--import',
     'tsx',

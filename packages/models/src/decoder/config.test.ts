@@ -88,7 +88,9 @@ describe('decoderConfig', () => {
   it('tells every problem at once', () => {
     expect(() =>
       decoderConfig({ model_type: 'bert', rope_scaling: { type: 'llama3', factor: 8 } }),
-    ).toThrowErrorMatchingInlineSnapshot(`[GvuError: GVU_MODEL_CONFIG: The decoder's configuration has 10 problem(s): model_type must be one of llama, qwen2, qwen3, not "bert"; num_attention_heads must be a number above 0 and is missing; hidden_size must be a number above 0 and is missing; rope scaling 'llama3' needs low_freq_factor above 0; rope scaling 'llama3' needs high_freq_factor above 0; rope scaling 'llama3' needs original_max_position_embeddings above 0; vocab_size must be a number above 0 and is missing; intermediate_size must be a number above 0 and is missing; num_hidden_layers must be a number above 0 and is missing; head_dim must be even, not 1. Check config.json in the checkpoint.]`);
+    ).toThrowErrorMatchingInlineSnapshot(
+      `[GvuError: GVU_MODEL_CONFIG: The decoder's configuration has 9 problem(s): model_type must be one of llama, qwen2, qwen3, not "bert"; num_attention_heads must be a number above 0 and is missing; hidden_size must be a number above 0 and is missing; rope scaling 'llama3' needs low_freq_factor above 0; rope scaling 'llama3' needs high_freq_factor above 0; rope scaling 'llama3' needs original_max_position_embeddings above 0; vocab_size must be a number above 0 and is missing; intermediate_size must be a number above 0 and is missing; num_hidden_layers must be a number above 0 and is missing. Check config.json in the checkpoint.]`,
+    );
     expect(() => decoderConfig([])).toThrowError(/not a JSON object/);
   });
 });

@@ -48,17 +48,18 @@ export function decoderConfig(json: unknown): DecoderConfig {
   const source: Json = isObject(json) ? json : {};
   if (!isObject(json)) problems.push('it is not a JSON object');
 
+  /** NaN after a problem, and where it follows from one. */
   const number = (key: string, fallback?: number): number => {
     const value = source[key] ?? fallback;
-    if (typeof value === 'number' && Number.isFinite(value) && value > 0) return value;
+    if (typeof value === 'number' && ((Number.isFinite(value) && value > 0) || Number.isNaN(value))) return value;
     problems.push(
       `${key} must be a number above 0${value === undefined ? ' and is missing' : `, not ${JSON.stringify(value)}`}`,
     );
-    return 1;
+    return Number.NaN;
   };
   const whole = (key: string, fallback?: number): number => {
     const value = number(key, fallback);
-    if (!Number.isInteger(value)) problems.push(`${key} must be a whole number, not ${value}`);
+    if (!Number.isInteger(value) && !Number.isNaN(value)) problems.push(`${key} must be a whole number, not ${value}`);
     return value;
   };
   const flag = (key: string, fallback: boolean): boolean => {
@@ -98,11 +99,11 @@ export function decoderConfig(json: unknown): DecoderConfig {
     qkNorm: family === 'qwen3',
     tiedHead: flag('tie_word_embeddings', false),
   };
-  if (config.heads % config.kvHeads !== 0)
+  if (config.heads % config.kvHeads > 0)
     problems.push(
       `num_attention_heads (${config.heads}) must be a multiple of num_key_value_heads (${config.kvHeads})`,
     );
-  if (config.headDim % 2 !== 0) problems.push(`head_dim must be even, not ${config.headDim}`);
+  if (config.headDim % 2 > 0) problems.push(`head_dim must be even, not ${config.headDim}`);
   if (problems.length > 0)
     throw modelErrors.error(
       'GVU_MODEL_CONFIG',
