@@ -66,8 +66,30 @@ describe('similarity weights', () => {
       groupSize: 4,
       active: [[1], [1], [1], [0], [1], [1], [1], [1]],
     });
-    const counted = half.policy.slice(0, 3);
-    expect(counted.reduce((sum, weight) => sum + weight, 0) / 3).toBeCloseTo(1, 12);
+    // Without the last member the winners only face a cosine of 0.
+    for (const [i, expected] of [0.5, 0.5, 0.5].entries()) expect(half.policy[i]).toBeCloseTo(expected / 0.5, 12);
+  });
+
+  it('do not see what does not count, not even NaN', async () => {
+    const active = [
+      [1, 1, 0],
+      [1, 0, 1],
+    ];
+    const at = (hidden: number[]) =>
+      weights(
+        [
+          [east, north, hidden],
+          [north, hidden, west],
+        ],
+        { advantages: [1, -1], active, groupSize: 2 },
+      );
+    const plain = await at([1, 1]);
+    const counted = active.flat();
+    for (const hidden of [await at([Number.NaN, 0]), await at([0, 0])])
+      expect(hidden.policy.map((weight, i) => (counted[i] ? weight : 0))).toEqual(
+        plain.policy.map((weight, i) => (counted[i] ? weight : 0)),
+      );
+    expect(plain.policy.every(Number.isFinite)).toBe(true);
   });
 
   it('are 1 in a tied group, and finite for equal images and zero vectors', async () => {

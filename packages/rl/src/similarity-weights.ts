@@ -14,6 +14,7 @@ import {
   cast,
   clip,
   div,
+  greater,
   less,
   matmul,
   maximum,
@@ -24,6 +25,8 @@ import {
   sum,
   type Tensor,
   transpose,
+  unsqueeze,
+  where,
 } from '@gvu/onnx';
 
 export interface SimilarityWeights {
@@ -40,15 +43,17 @@ export function similarityWeights(
 ): SimilarityWeights {
   const [rows = 1, length = 1, width = 1] = embeddings.shape;
   const groups = rows / groupSize;
-  const norms = sqrt(maximum(sum(mul(embeddings, embeddings), [2], { keepDims: true }), 1e-12));
-  const placed = transpose(reshape(div(embeddings, norms), [groups, groupSize, length, width]), [0, 2, 1, 3]);
+  const seen = where(greater(unsqueeze(batch.active, 2), 0), embeddings, 0);
+  const norms = sqrt(maximum(sum(mul(seen, seen), [2], { keepDims: true }), 1e-12));
+  const placed = transpose(reshape(div(seen, norms), [groups, groupSize, length, width]), [0, 2, 1, 3]);
   const cosine = matmul(placed, placed, { transB: true }); // [groups, T, G, G]
 
+  const active = transpose(reshape(batch.active, [groups, groupSize, length]), [0, 2, 1]); // [groups, T, G]
   const signs = reshape(batch.advantages, [groups, 1, groupSize, 1]);
-  const opposed = cast(less(mul(signs, transpose(signs, [0, 1, 3, 2])), 0), cosine.dtype); // [groups, 1, G, G]
+  const otherSign = cast(less(mul(signs, transpose(signs, [0, 1, 3, 2])), 0), cosine.dtype); // [groups, 1, G, G]
+  const opposed = mul(otherSign, unsqueeze(active, 2)); // [groups, T, G, G]
   const similarity = div(sum(mul(cosine, opposed), [3]), maximum(sum(opposed, [3]), 1)); // [groups, T, G]
 
-  const active = transpose(reshape(batch.active, [groups, groupSize, length]), [0, 2, 1]);
   const dissimilar = clip(mul(sub(1, similarity), 0.5), 0, 1);
   const total = sum(mul(dissimilar, active), [1, 2], { keepDims: true });
   const policy = mul(dissimilar, div(sum(active, [1, 2], { keepDims: true }), maximum(total, 1e-6)));
