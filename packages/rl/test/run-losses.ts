@@ -1,7 +1,7 @@
 /** Losses of algorithms with their gradients and metrics, as numbers. */
 import { gradients, output } from '@gvu/onnx';
 import type { Algorithm, PolicyBatch } from '../src/algorithm.ts';
-import { evaluate, float64, type Precision } from './evaluate.ts';
+import { type Declare, evaluate, float64, type Precision } from './evaluate.ts';
 
 type Rows = readonly (readonly number[])[];
 
@@ -31,6 +31,28 @@ export interface LossResult {
   readonly metrics: Readonly<Record<string, number>>;
 }
 
+/** The tensors of a batch but those that the policy computes. */
+export function declareBatch(
+  declare: Declare,
+  name: string,
+  batch: Omit<BatchValues, 'logp' | 'entropy'>,
+): Omit<PolicyBatch, 'logp' | 'entropy'> {
+  const optional = (key: string, values: Rows | number | undefined) =>
+    values === undefined ? undefined : declare(`${name}.${key}`, values);
+  return {
+    ...batch,
+    mask: declare(`${name}.mask`, batch.mask, 'bool'),
+    advantages: declare(`${name}.advantages`, batch.advantages),
+    oldLogp: optional('oldLogp', batch.oldLogp),
+    refLogp: optional('refLogp', batch.refLogp),
+    globalTokens: optional('globalTokens', batch.globalTokens),
+    embeddings: batch.embeddings && {
+      values: declare(`${name}.embeddings`, batch.embeddings.values),
+      groupSize: batch.embeddings.groupSize,
+    },
+  };
+}
+
 /** The losses of all cases, in one run of one program. */
 export async function runLosses(
   cases: readonly LossCase[],
@@ -39,24 +61,9 @@ export async function runLosses(
   const names = cases.map(() => new Set<string>());
   const results = await evaluate((declare) => {
     for (const [i, { algorithm, batch }] of cases.entries()) {
-      const optional = (name: string, values: Rows | number | undefined) =>
-        values === undefined ? undefined : declare(`${i}.${name}`, values);
       const logp = declare(`${i}.logp`, batch.logp);
-      const entropy = optional('entropy', batch.entropy);
-      const { loss, metrics } = algorithm.loss({
-        ...batch,
-        logp,
-        mask: declare(`${i}.mask`, batch.mask, 'bool'),
-        advantages: declare(`${i}.advantages`, batch.advantages),
-        oldLogp: optional('oldLogp', batch.oldLogp),
-        refLogp: optional('refLogp', batch.refLogp),
-        entropy,
-        globalTokens: optional('globalTokens', batch.globalTokens),
-        embeddings: batch.embeddings && {
-          values: declare(`${i}.embeddings`, batch.embeddings.values),
-          groupSize: batch.embeddings.groupSize,
-        },
-      });
+      const entropy = batch.entropy && declare(`${i}.entropy`, batch.entropy);
+      const { loss, metrics } = algorithm.loss({ ...declareBatch(declare, `${i}`, batch), logp, entropy });
       const [gradient, entropyGradient] = gradients(loss, entropy ? [logp, entropy] : [logp]);
       output(`${i}.loss`, loss);
       if (gradient) output(`${i}.gradient`, gradient);
