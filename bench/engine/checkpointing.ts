@@ -37,6 +37,8 @@ type Sizes = typeof defaults;
 
 interface Measured {
   readonly milliseconds: readonly number[];
+  /** Of all threads; a busy machine disturbs it less. */
+  readonly cpuMilliseconds: readonly number[];
   /** Of the process: once the model and its inputs are there, and at most. */
   readonly readyMb: number;
   readonly peakMb: number;
@@ -84,14 +86,23 @@ async function measure(sizes: Sizes, checkpointing: boolean): Promise<Measured> 
   ]);
   const readyMb = process.memoryUsage.rss() / 2 ** 20;
   const milliseconds: number[] = [];
+  const cpuMilliseconds: number[] = [];
   const hash = createHash('sha256');
   for (let run = 0; run < sizes.runs; run++) {
-    const start = performance.now();
+    const [start, cpu] = [performance.now(), process.cpuUsage()];
     const results: Readonly<Record<string, TensorData>> = await session.run(feeds);
     milliseconds.push(performance.now() - start);
+    const { user, system } = process.cpuUsage(cpu);
+    cpuMilliseconds.push((user + system) / 1000);
     if (run === 0) for (const result of Object.values(results)) hash.update(tensorBytes(result));
   }
-  return { milliseconds, readyMb, peakMb: process.resourceUsage().maxRSS / 2 ** 10, digest: hash.digest('hex') };
+  return {
+    milliseconds,
+    cpuMilliseconds,
+    readyMb,
+    peakMb: process.resourceUsage().maxRSS / 2 ** 10,
+    digest: hash.digest('hex'),
+  };
 }
 
 function draw(shape: readonly number[], address: Parameters<typeof fillNormal>[1]): TensorData {
@@ -117,6 +128,16 @@ function inChild(sizes: Sizes, checkpointing: boolean): Promise<Measured> {
   });
 }
 
+function together(rounds: readonly Measured[]): Measured {
+  return {
+    milliseconds: rounds.flatMap(({ milliseconds }) => milliseconds),
+    cpuMilliseconds: rounds.flatMap(({ cpuMilliseconds }) => cpuMilliseconds),
+    readyMb: Math.min(...rounds.map(({ readyMb }) => readyMb)),
+    peakMb: Math.max(...rounds.map(({ peakMb }) => peakMb)),
+    digest: [...new Set(rounds.map(({ digest }) => digest))].join(),
+  };
+}
+
 const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 const round = (value: number, digits = 0) => Number(value.toFixed(digits));
 
@@ -124,11 +145,16 @@ const sizes: Sizes = { ...defaults, ...JSON.parse(process.argv[2] ?? '{}') };
 const variant = process.argv[3];
 if (variant) process.send?.(await measure(sizes, variant === 'checkpointed'));
 else {
-  const plain = await inChild(sizes, false);
-  const checkpointed = await inChild(sizes, true);
-  const report = ({ milliseconds, readyMb, peakMb }: Measured) => ({
+  // In turn, so that a slow phase of the machine falls on both.
+  const measured: { plain: Measured; checkpointed: Measured }[] = [];
+  for (let round = 0; round < sizes.rounds; round++)
+    measured.push({ plain: await inChild(sizes, false), checkpointed: await inChild(sizes, true) });
+  const plain = together(measured.map((one) => one.plain));
+  const checkpointed = together(measured.map((one) => one.checkpointed));
+  const report = ({ milliseconds, cpuMilliseconds, readyMb, peakMb }: Measured) => ({
     milliseconds: round(median(milliseconds)),
     fastestMilliseconds: round(Math.min(...milliseconds)),
+    cpuMilliseconds: round(Math.min(...cpuMilliseconds)),
     readyMb: round(readyMb),
     peakMb: round(peakMb),
   });
@@ -141,6 +167,7 @@ else {
       /** Of what the runs added to the process, activations, gradients and results. */
       memoryRatio: round(grown(checkpointed) / grown(plain), 3),
       timeRatio: round(Math.min(...checkpointed.milliseconds) / Math.min(...plain.milliseconds), 3),
+      cpuRatio: round(Math.min(...checkpointed.cpuMilliseconds) / Math.min(...plain.cpuMilliseconds), 3),
       equal: plain.digest === checkpointed.digest,
     })}\n`,
   );
