@@ -9,6 +9,7 @@
 import {
   attention,
   cachedAttention,
+  cast,
   checkpoint,
   constantData,
   gemm,
@@ -64,14 +65,15 @@ export function embedTokens({ modules, config, prefix }: Decoder, ids: Tensor): 
   return reshape(rows, [-1, config.width]);
 }
 
-/** Logits [N, vocabulary] of hidden states [N, width] that have left the last block: final norm and head. */
+/** Logits [N, vocabulary] of hidden states [N, width] that have left the last block: final norm and head. Never float16. */
 export function headLogits(decoder: Decoder, hidden: Tensor): Tensor {
-  const { modules, config, prefix } = decoder;
+  const { modules, config, prefix, dtype } = decoder;
   const normal = rmsNorm(hidden, modules.weight(`${prefix}norm.weight`, [config.width]), config.epsilon);
-  if (!config.tiedHead) return modules.linear('lm_head', normal, { out: config.vocabulary });
-  return gemm(normal, modules.weight(`${prefix}embed_tokens.weight`, [config.vocabulary, config.width]), {
-    transB: true,
-  });
+  const logits = config.tiedHead
+    ? gemm(normal, modules.weight(`${prefix}embed_tokens.weight`, [config.vocabulary, config.width]), { transB: true })
+    : modules.linear('lm_head', normal, { out: config.vocabulary });
+  // Losses and sampling need the digits that half precision lacks.
+  return dtype === 'float16' ? cast(logits, 'float32') : logits;
 }
 
 interface Block {

@@ -2,7 +2,7 @@
 import { onnxErrors } from '../../errors.ts';
 import { constant, type Tensor } from '../../graph/graph.ts';
 import { constantValues } from '../../graph/specs/spec.ts';
-import { add, less, mul, where } from '../../ops/arithmetic.ts';
+import { add, cast, less, mul, where } from '../../ops/arithmetic.ts';
 import { sum } from '../../ops/linear.ts';
 import {
   concat,
@@ -104,7 +104,7 @@ export const movementRules = {
     const [x, indices] = node.inputs;
     if (!d || !x || !indices) return [];
     const { axis } = node.attributes;
-    return [(sum) => scatterElements(sum ?? zeros(x), indices, d, { axis, reduction: 'add' })];
+    return [(sum) => scatterSum({ x, sum }, indices, d, axis)];
   },
   ScatterElements: (node, [d]) => {
     const [x, indices, updates] = node.inputs;
@@ -153,7 +153,19 @@ function ungather(d: Tensor, x: Tensor, at: { indices: Tensor; axis: number; sum
   const count = sizeOf(indices.shape);
   const flat = [...x.shape.slice(0, axis), count, ...x.shape.slice(axis + 1)];
   const places = expand(reshape(indices, [count, ...x.shape.slice(axis + 1).map(() => 1)]), flat);
-  return scatterElements(sum ?? zeros(x), places, reshape(d, flat), { axis, reduction: 'add' });
+  return scatterSum({ x, sum }, places, reshape(d, flat), axis);
+}
+
+/** Adds updates at indices to the gradient gathered so far. Half precision is summed in float32: many updates may meet. */
+function scatterSum(
+  { x, sum }: { x: Tensor; sum: Tensor | undefined },
+  indices: Tensor,
+  updates: Tensor,
+  axis: number,
+): Tensor {
+  const wide = x.dtype === 'float16' ? 'float32' : x.dtype;
+  const start = sum ? cast(sum, wide) : full(x.block.graph, { dtype: wide, shape: x.shape }, 0);
+  return cast(scatterElements(start, indices, cast(updates, wide), { axis, reduction: 'add' }), x.dtype);
 }
 
 /** Parts of d at the index tuples of a ScatterND: the tuples become flat indices into the leading axes. */
