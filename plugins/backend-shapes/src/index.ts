@@ -1,0 +1,2 @@
+export { shapesErrors } from './errors.ts';
+export * from './world/index.ts';
