@@ -32,6 +32,7 @@ const defaults = {
   batch: 4,
   length: 512,
   runs: 5,
+  rounds: 3,
 };
 type Sizes = typeof defaults;
 

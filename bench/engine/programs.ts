@@ -5,18 +5,15 @@ import {
   compile,
   constantData,
   createGraph,
+  crossEntropy,
   flatSize,
   flatten,
   full,
   type Graph,
-  gatherElements,
   gradients,
   input,
-  logSoftmax,
   loop,
   matmul,
-  mean,
-  neg,
   output,
   type Program,
   reshape,
@@ -57,8 +54,7 @@ function loss(decoder: Decoder): Tensor {
     ids: input(graph, 'tokens', { dtype: 'int64', shape }),
     positions: constantData(graph, tensorData('int64', shape, positions)),
   });
-  const targets = reshape(input(graph, 'targets', { dtype: 'int64', shape }), [-1, 1]);
-  return neg(mean(gatherElements(logSoftmax(logits), targets, 1)));
+  return crossEntropy(logits, reshape(input(graph, 'targets', { dtype: 'int64', shape }), [-1]));
 }
 
 /** Loss of the batch; with `gradients`, those of every weight; with `update`, the AdamW step too. */
