@@ -3,9 +3,11 @@
  * in range, divisors that are not zero). `test/inferred-types.test.ts` and the tables in `docs/reference` are made from them.
  */
 import fc from 'fast-check';
-import { type DType, dtypes } from '../src/dtype.ts';
+import { allocate, type DType, dtypes } from '../src/dtype.ts';
+import { constant, DYNAMIC, emit, type Graph, input, output, type Target, type Tensor } from '../src/graph/graph.ts';
 import { broadcastShapes, sameShape } from '../src/graph/specs/spec.ts';
 import type { OpAttributes, OpName } from '../src/graph/specs.ts';
+import { sizeOf, type TensorData, tensorData } from '../src/tensor-data.ts';
 
 export interface OperandCase {
   readonly dtype: DType;
@@ -437,3 +439,46 @@ export const operatorCases: { readonly [Op in Exclude<OpName, ControlFlow>]: Cas
       };
     }),
 };
+
+/** Where an operator does not exist yet. */
+const absent: Readonly<Partial<Record<Target, readonly OpName[]>>> = {
+  cuda: ['Attention', 'Gelu'],
+  reference: ['Attention', 'Gelu'],
+};
+
+/** The operators that there are cases for, on a target. */
+export function casesFor(target: Target): readonly (keyof typeof operatorCases)[] {
+  // The keys are those of the type, which Object.keys does not say.
+  const names = Object.keys(operatorCases) as (keyof typeof operatorCases)[];
+  return names.filter((op) => !absent[target]?.includes(op));
+}
+
+function values({ dtype, shape, fill = (i) => (i % 5) - 2 }: OperandCase): TensorData {
+  const count = sizeOf(shape);
+  const unsigned = dtype === 'uint8' || dtype === 'bool';
+  if (dtype === 'float16') return { dtype, shape, data: allocate('float16', count) };
+  const list = Array.from({ length: count }, (_, i) => fill(i));
+  return tensorData(dtype, shape, unsigned ? list.map((value) => (value > 0 ? 1 : 0)) : list);
+}
+
+/** Appends the operator to the graph; gives the outputs, and what to feed. `hide` says which lengths to declare as changing. */
+export function buildCase(
+  graph: Graph,
+  op: OpName,
+  { operands, attributes }: OperatorCase,
+  options: { prefix: string; hide?: (operand: number, axis: number) => boolean },
+): { outputs: readonly Tensor[]; feeds: Record<string, TensorData> } {
+  const { prefix, hide = () => false } = options;
+  const feeds: Record<string, TensorData> = {};
+  const tensors = operands.map((operand, i) => {
+    if (!operand) return undefined;
+    if (operand.constant) return constant(graph, operand.dtype, operand.shape, operand.constant);
+    const name = `${prefix}/${i}`;
+    feeds[name] = values(operand);
+    const shape = operand.shape.map((dim, axis) => (hide(i, axis) ? DYNAMIC : dim));
+    return input(graph, name, { dtype: operand.dtype, shape });
+  });
+  const outputs = emit(graph, op, tensors, { attributes });
+  for (const [i, tensor] of outputs.entries()) output(`${prefix}=${i}`, tensor);
+  return { outputs, feeds };
+}

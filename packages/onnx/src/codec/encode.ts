@@ -31,6 +31,7 @@ import {
   type TensorType,
 } from '../graph/graph.ts';
 import { verify } from '../graph/verify.ts';
+import { requireCuda } from '../lowering/kernels.ts';
 import type { Program } from '../runtime/program.ts';
 import { type ExternalDataLayout, externalDataLayout } from '../safetensors/external-data.ts';
 import { sizeOf, type TensorData, tensorData } from '../tensor-data.ts';
@@ -47,9 +48,13 @@ const DOUBLE_FAULTS = ['QuickGeluFusion', 'MatMulScaleFusion'];
 /** The one field of an attribute that its type asks for. */
 type AttributeFields = Pick<MessageInitShape<typeof AttributeProtoSchema>, 'i' | 's' | 'f' | 'g' | 't' | 'ints'>;
 
-/** Verifies the graph, drops what no output needs, and writes it. Throws GVU_GRAPH_INVALID with every problem found. */
+/**
+ * Verifies the graph, drops what no output needs, and writes it. Throws GVU_GRAPH_INVALID with every problem found, and
+ * GVU_GRAPH_DEVICE when a graph built for CUDA has nodes that no CUDA kernel serves.
+ */
 export function compile(graph: Graph): Program {
   verify(graph);
+  if (graph.target === 'cuda') requireCuda(graph);
   return encode(graph, executionOrder);
 }
 
@@ -103,7 +108,8 @@ function blockProto(block: Block, live: ReadonlySet<Node>, order?: typeof execut
   // The program's outputs go by the names they were given; a body's go by position.
   if (isMain)
     for (const { name, tensor } of order ? outputOrder(block.outputs, nodes) : block.outputs)
-      node.push(create(NodeProtoSchema, { opType: 'Identity', name, input: [tensor.name], output: [name] }));
+      if (tensor.name !== name)
+        node.push(create(NodeProtoSchema, { opType: 'Identity', name, input: [tensor.name], output: [name] }));
   return create(GraphProtoSchema, {
     name: block.name,
     node,

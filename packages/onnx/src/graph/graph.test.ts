@@ -143,3 +143,13 @@ test('a weight in memory must fill its shape', () => {
     'GVU_TENSOR_DATA',
   );
 });
+
+test('an output may have the name of the node that makes it, but not that of an input', () => {
+  const graph = createGraph();
+  const x = input(graph, 'x', vector);
+  const y = emit(graph, 'Exp', [x], { attributes: {}, names: ['y'] })[0];
+  output('y', y);
+  expect(graph.main.outputs).toEqual([{ name: 'y', tensor: y }]);
+  expect(() => output('x', x)).toThrow('GVU_GRAPH_NAME');
+  expect(() => output('y', x)).toThrow('GVU_GRAPH_NAME');
+});

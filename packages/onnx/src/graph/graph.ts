@@ -153,14 +153,15 @@ export function constantData(graph: Graph, data: TensorData, options: { name?: s
   return tensor;
 }
 
-/** Declares a result of the program (or of the body being built) under a name. */
+/** Declares a result of the program (or of the body being built) under a name, which may be the one that a node's result has. */
 export function output(name: string, tensor: Tensor): void {
   const { block } = tensor.block.graph.cursor;
   if (block.outputs.some((other) => other.name === name))
     throw onnxErrors.error('GVU_GRAPH_NAME', `Two outputs of '${block.name}' are called '${name}'.`, {
       hint: 'Give each output its own name.',
     });
-  if (block.parent === undefined) claimName(block.graph, name);
+  const isOwnName = tensor.name === name && tensor.source.kind === 'node';
+  if (block.parent === undefined && !isOwnName) claimName(block.graph, name);
   block.outputs.push({ name, tensor });
 }
 

@@ -357,3 +357,17 @@ test('bfloat16 does not pass the border of a program', () => {
 test('a graph has an output', () => {
   expect(graphProblems(createGraph({ name: 'g' }))).toEqual(["'g' has no output."]);
 });
+
+test('what a loop keeps has a known length only if nothing ends the loop before', () => {
+  const { graph, x } = start();
+  const kept = (trips: number) =>
+    loop(graph, { trips, carried: [{ initial: x }] }, (_, [value = x]) => ({ carried: [value], kept: [neg(value)] }));
+  const [steady = x] = kept(3).kept;
+  expect(steady.shape).toEqual([3, 2, 2]);
+  // The same loop, with a condition that depends on what is computed.
+  const node = nodeOf(steady);
+  const total = sum(neg(x));
+  const body = bodyOf(node);
+  body.outputs.splice(0, 1, { name: 'condition', tensor: { ...cast(total, 'bool'), block: body } });
+  expect(graphProblems(graph)).toContain("'Loop:1' claims float32[3, 2, 2] but is float32[?, 2, 2].");
+});

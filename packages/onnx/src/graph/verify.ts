@@ -66,7 +66,8 @@ export function graphProblems(graph: Graph): readonly string[] {
   for (const tensor of roots) declare(tensor, 0);
   problems.push(...sourceProblems(roots));
   visit(graph.main, roots);
-  for (const { name } of graph.main.outputs) takeName(name);
+  for (const { name, tensor } of graph.main.outputs)
+    if (tensor.name !== name || tensor.source.kind !== 'node') takeName(name);
   for (const tensor of [...graph.main.inputs, ...graph.main.outputs.map((output) => output.tensor)])
     if (tensor.dtype === 'bfloat16')
       problems.push(`'${tensor.name}' is bfloat16, which cannot be fed or fetched; cast it from or to float32.`);

@@ -1,11 +1,12 @@
 /** Control flow: `Loop` and `If`. Their bodies are blocks, kept as attributes. */
-import type { Block, TensorType } from '../graph.ts';
-import { sameShape, spec } from './spec.ts';
+import { type Block, DYNAMIC, type Tensor, type TensorType } from '../graph.ts';
+import { constantValues, sameShape, spec } from './spec.ts';
 
 export const control = {
   /**
    * Operands: trip count, condition, then the carried values. The body takes iteration, condition and carried values, and
-   * gives condition, carried values and scanned values; the loop gives the last carried values and the stacked scanned ones.
+   * gives condition, carried values and scanned values; the loop gives the last carried values and the stacked scanned ones, of
+   * which there are as many as trips unless the condition may end the loop before.
    * A shape that the body changes must be declared DYNAMIC at its input: ONNX Runtime would accept the lie and misread memory.
    */
   Loop: spec<{ body: Block }>([2, Number.POSITIVE_INFINITY], (node) => {
@@ -15,7 +16,7 @@ export const control = {
     if (node.operand(0).shape.length > 0 || node.operand(1).shape.length > 0)
       node.refuse('the trip count and the condition must be scalars');
     const carried = node.inputs.slice(2);
-    const [trips] = node.inputs[0]?.source.kind === 'constant' ? node.ints(0) : [];
+    const [trips] = isUnbroken(body, node.operand(1)) ? (constantValues(node.operand(0)) ?? []) : [];
     if (body.inputs.length !== carried.length + 2 || body.outputs.length < carried.length + 1)
       node.refuse(
         `the body takes ${body.inputs.length} and gives ${body.outputs.length} values for ${carried.length} carried ones`,
@@ -40,7 +41,7 @@ export const control = {
             `carried value ${i - 1} enters the body as [${entering.shape.join(', ')}], starts as [${initial.shape.join(', ')}] and leaves as [${tensor.shape.join(', ')}]; declare the axis that grows`,
           );
         types.push({ dtype: tensor.dtype, shape: entering.shape });
-      } else types.push({ dtype: tensor.dtype, shape: [trips ?? -1, ...tensor.shape] });
+      } else types.push({ dtype: tensor.dtype, shape: [trips ?? DYNAMIC, ...tensor.shape] });
     }
     return types;
   }),
@@ -55,15 +56,23 @@ export const control = {
       const b = else_branch.outputs[i]?.tensor ?? node.refuse('the branches give different numbers of values');
       if (a.dtype !== b.dtype) node.refuseDtype(`the branches give different dtypes for value ${i}`);
       if (a.shape.length !== b.shape.length) node.refuse(`the branches give different ranks for value ${i}`);
-      return { dtype: a.dtype, shape: a.shape.map((dim, axis) => (dim === b.shape[axis] ? dim : -1)) };
+      return { dtype: a.dtype, shape: a.shape.map((dim, axis) => (dim === b.shape[axis] ? dim : DYNAMIC)) };
     });
   }),
 };
 
+/** Whether a loop runs through all of its trips: its condition is true at first and handed on as it is. */
+function isUnbroken(body: Block, condition: Tensor): boolean {
+  let tensor = body.outputs[0]?.tensor;
+  while (tensor?.source.kind === 'node' && tensor.source.node.op === 'Identity') tensor = tensor.source.node.inputs[0];
+  const isHandedOn = tensor === body.inputs[1] || (tensor && constantValues(tensor)?.[0] === 1);
+  return isHandedOn === true && constantValues(condition)?.[0] === 1;
+}
+
 /** Whether a value of this shape may enter where `declared` stands. */
 function fits(shape: readonly number[], declared: readonly number[]): boolean {
   return sameShape(
-    shape.map((dim, i) => (declared[i] === -1 ? -1 : dim)),
+    shape.map((dim, i) => (declared[i] === DYNAMIC ? DYNAMIC : dim)),
     declared,
   );
 }
