@@ -2,6 +2,8 @@ export { type CheckOptions, checkGradients, type GradientError, type RandomInput
 export { checkpoint } from './autodiff/checkpoint.ts';
 export { type GradientRule, gradients } from './autodiff/grad.ts';
 export { compile } from './codec/encode.ts';
+export { type ImportOptions, importModel } from './codec/import-model.ts';
+export { type DescribedValue, type ModelDescription, type OperatorCount, readModel } from './codec/read-model.ts';
 export { type DType, type DTypeArrays, dtypes, type FloatDType, type TensorArray } from './dtype.ts';
 export { onnxErrors } from './errors.ts';
 export {
@@ -25,6 +27,7 @@ export { printGraph } from './graph/print.ts';
 export type { OpAttributes, OpName } from './graph/specs.ts';
 export { graphProblems, verify } from './graph/verify.ts';
 export { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from './half.ts';
+export { cudaProblems } from './lowering/kernels.ts';
 export * from './ops/activations.ts';
 export * from './ops/arithmetic.ts';
 export {

@@ -18,11 +18,16 @@ import { onnxErrors } from '../errors.ts';
 export async function resolveInside(root: string, name: string): Promise<string | undefined> {
   const path = join(root, name);
   const target = await realpath(path).catch((error: unknown) => undefinedIfMissing(path, error));
-  if (target === undefined || isInside(root, target) || isBlobOf(root, target)) return target;
+  if (target === undefined || belongsTo(root, target)) return target;
   throw onnxErrors.error('GVU_CHECKPOINT_LINK', `'${path}' is a link to '${target}', outside the checkpoint.`, {
     hint: 'Copy the file into the checkpoint, or open the directory that holds it.',
     details: { file: path, target },
   });
+}
+
+/** Whether a real path is one that the checkpoint directory `root` may lead to. */
+export function belongsTo(root: string, target: string): boolean {
+  return isInside(root, target) || isBlobOf(root, target);
 }
 
 /** Whether a name in an index stays below the directory of the index on every platform. */
