@@ -145,6 +145,22 @@ describe('reading and writing variables', () => {
     expect(runtime.memory().variableBytes).toBe(0);
   });
 
+  test('the second buffer is counted under the whole name of its variable', async () => {
+    await using runtime = await Runtime.create();
+    const program = tinyProgram('double', {
+      inputs: [value('weight', 'float32', [4])],
+      outputs: [value('next', 'float32', [4])],
+      nodes: [['Add', ['weight', 'weight'], ['next']]],
+    });
+    await using session = await runtime.load(program);
+    await using variables = await runtime.variables({
+      weight: { dtype: 'float32', shape: [4] },
+      w: { dtype: 'float32', shape: [1] },
+    });
+    await session.run({}, { variables, update: { next: 'weight' } });
+    expect(variables.bytes).toBe(2 * 16 + 4);
+  });
+
   test('a write of some keeps the others, and moves memory when asked', async () => {
     await using runtime = await Runtime.create();
     const a = tensorData('float32', [2], [1, 2]);

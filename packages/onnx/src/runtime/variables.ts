@@ -107,9 +107,9 @@ export class Variables implements AsyncDisposable {
     if (client !== this.#host.client) refuse(['The variables belong to another runtime.']);
   }
 
-  /** For the accounting: a run has been started that writes these variables. */
-  noteUpdate(names: Iterable<string>): void {
-    for (const name of names) this.#doubled.add(name);
+  /** For the accounting: a run has been started that writes this variable. */
+  noteUpdate(name: string): void {
+    this.#doubled.add(name);
   }
 
   async #put(tensors: readonly NamedTensor[], options: TransferOptions): Promise<void> {
