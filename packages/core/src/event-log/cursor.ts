@@ -20,6 +20,8 @@ export const start: Cursor = { position: 0, seq: 0 };
 
 const newline = 0x0a;
 const chunkBytes = 1 << 18;
+/** More than a crash can leave of unfinished events. Node 20 aborts the process over a read of 2 GiB. */
+const maxTornBytes = 1 << 26;
 
 /**
  * The next events, some 256 KiB of them; none at the end of the log or before a torn tail, which is what no valid event
@@ -27,7 +29,7 @@ const chunkBytes = 1 << 18;
  * @throws GVU_LOG_CORRUPT for a line that is not the expected event although valid events follow it, or that is another.
  */
 export async function readBatch(file: FileHandle, from: Cursor): Promise<{ events: LogEvent[]; next: Cursor }> {
-  const chunk = await readLines(file, from.position);
+  const chunk = await readLines(file, from);
   const events: LogEvent[] = [];
   let { position, seq } = from;
   for (const line of linesOf(chunk)) {
@@ -54,7 +56,7 @@ export async function readEpoch(file: FileHandle): Promise<string | undefined> {
 export async function seekEvent(file: FileHandle, seq: number): Promise<Cursor> {
   let { position, seq: at } = start;
   while (at < seq) {
-    const chunk = await readLines(file, position);
+    const chunk = await readLines(file, { position, seq: at });
     if (chunk.length === 0) break;
     for (const line of linesOf(chunk)) {
       if (at === seq) break;
@@ -67,9 +69,9 @@ export async function seekEvent(file: FileHandle, seq: number): Promise<Cursor> 
 
 /** Returns if nothing from the cursor on is a valid event; a crash explains that, and nothing else does. */
 async function requireTornTail(file: FileHandle, from: Cursor): Promise<void> {
-  let { position } = from;
+  let { position, seq } = from;
   for (;;) {
-    const chunk = await readLines(file, position);
+    const chunk = await readLines(file, { position, seq });
     if (chunk.length === 0) return;
     for (const line of linesOf(chunk)) {
       const event = parseEvent(line);
@@ -80,8 +82,17 @@ async function requireTornTail(file: FileHandle, from: Cursor): Promise<void> {
         throw corruptLine(from, found);
       }
       position += line.length + 1;
+      seq++;
     }
   }
+}
+
+/**
+ * Refuses to read what follows the last event as if it were a torn tail when it is too large for one.
+ * @throws GVU_LOG_CORRUPT
+ */
+export function requireTornSize(from: Cursor, bytes: number): void {
+  if (bytes > maxTornBytes) throw corruptLine(from, `begins ${bytes} bytes without an event, too many for a torn line`);
 }
 
 /** GVU_LOG_CORRUPT: line and byte offset, and what is wrong with that line. */
@@ -93,12 +104,14 @@ export function corruptLine(at: Cursor, what: string): GvuError {
 }
 
 /** Complete lines from a position on, with their newlines: at least one if there is one. */
-async function readLines(file: FileHandle, position: number): Promise<Buffer> {
+async function readLines(file: FileHandle, from: Cursor): Promise<Buffer> {
+  const { position } = from;
   const available = (await file.stat()).size - position;
   for (let length = Math.min(chunkBytes, available); length > 0; length = Math.min(2 * length, available)) {
     const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(length), 0, length, position);
     const end = buffer.subarray(0, bytesRead).lastIndexOf(newline) + 1;
     if (end > 0 || length === available) return buffer.subarray(0, end);
+    if (length >= maxTornBytes) requireTornSize(from, available);
   }
   return Buffer.alloc(0);
 }

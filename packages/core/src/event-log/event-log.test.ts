@@ -8,7 +8,7 @@ import { isRecord, type JsonValue } from '../json-value.ts';
 import { readBlob } from './blobs.ts';
 import { eventsPath, type LogEvent } from './event.ts';
 import { EventLog } from './event-log.ts';
-import { readEvents } from './tail.ts';
+import { readEvents, tailEvents } from './tail.ts';
 
 let directory: string;
 beforeEach(async () => {
@@ -118,12 +118,29 @@ describe('appending', () => {
     await using log = await EventLog.open(directory);
     const cycle: Record<string, unknown> = {};
     cycle.self = cycle;
-    for (const data of [undefined, () => 1, Symbol('x'), 1n, { deep: [1n] }, cycle, 'x'.repeat(17 * 2 ** 20)]) {
+    const vanishing = { toJSON: () => undefined };
+    const long = 'x'.repeat(17 * 2 ** 20);
+    for (const data of [undefined, () => 1, Symbol('x'), vanishing, 1n, { deep: [1n] }, cycle, long]) {
       // Callers without a type checker can pass anything.
       expect(() => log.append('test.item', data as JsonValue)).toThrow(code('GVU_LOG_EVENT'));
     }
     expect(log.append('test.item', 'fine')).toBe(1);
     expect(await contents()).toEqual([['test.item', 'fine']]);
+  });
+
+  test('may happen while the data of another event is read', async () => {
+    await using log = await EventLog.open(directory);
+    const data = {
+      get outer() {
+        log.append('test.inner', null);
+        return 1;
+      },
+    };
+    expect(log.append('test.item', data)).toBe(2);
+    expect(await contents()).toEqual([
+      ['test.inner', null],
+      ['test.item', { outer: 1 }],
+    ]);
   });
 
   test('is refused after closing; closing twice is harmless', async () => {
@@ -190,6 +207,23 @@ describe('a torn tail', () => {
     await truncate(eventsPath(directory), length - 1);
     await appendAll('c');
     expect((await contents()).map(([, data]) => data)).toEqual(['a', 'b', 'c']);
+  });
+
+  test('that is JSON over several lines is no event', async () => {
+    await appendAll('a');
+    await appendFile(eventsPath(directory), '{"seq":2,\n"time":"","type":"x","data":1}');
+    await appendAll('b');
+    expect((await contents()).map(([type]) => type)).toEqual(['test.item', 'log.repaired', 'test.item']);
+  });
+
+  test('larger than any crash leaves it is damage, and not read whole', async () => {
+    await appendAll('a');
+    const { length } = await readFile(eventsPath(directory));
+    await truncate(eventsPath(directory), 2 ** 27);
+    const expected = expect.objectContaining({ code: 'GVU_LOG_CORRUPT', details: { line: 3, offset: length } });
+    await expect(EventLog.open(directory)).rejects.toThrow(expected);
+    await expect(events()).rejects.toThrow(expected);
+    await expect(tailEvents(directory, { from: 'latest' })).rejects.toThrow(expected);
   });
 
   test('of any bytes loses no event before it', async () => {

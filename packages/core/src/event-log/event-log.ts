@@ -13,8 +13,8 @@ import { coreErrors } from '../core-errors.ts';
 import { isGvuError } from '../errors.ts';
 import type { JsonValue } from '../json-value.ts';
 import { type BlobName, removeTemporaryBlobs, writeBlob } from './blobs.ts';
-import { corruptLine, readBatch, readEpoch, start } from './cursor.ts';
-import { createdType, eventsPath, headerData, type LogEvent, parseEvent, repairedType } from './event.ts';
+import { corruptLine, readBatch, readEpoch, requireTornSize, start } from './cursor.ts';
+import { createdType, eventsPath, headerData, parseEvent, repairedType } from './event.ts';
 import { syncDirectory, writeFailure } from './files.ts';
 import { acquireWriterLock, type WriterLock } from './writer-lock.ts';
 
@@ -146,8 +146,11 @@ export class EventLog implements AsyncDisposable {
 
   #append(type: string, data: JsonValue): number {
     this.#requireOpen();
+    // First of all: a getter or `toJSON` in the data may itself append.
+    const json = stringify(type, data);
     const { seq } = this.#end;
-    const line = Buffer.from(`${stringify({ seq, time: new Date().toISOString(), type, data })}\n`);
+    const head = JSON.stringify({ seq, time: new Date().toISOString(), type });
+    const line = Buffer.from(`${head.slice(0, -1)},"data":${json}}\n`);
     if (line.length > maxEventBytes) {
       throw coreErrors.error('GVU_LOG_EVENT', `The event ${type} would have ${line.length} bytes.`, {
         hint: `Store its data as a blob: an event has at most ${maxEventBytes} bytes.`,
@@ -208,6 +211,7 @@ export class EventLog implements AsyncDisposable {
     const { position: offset, seq } = this.#end;
     const bytes = (await this.#file.stat()).size - offset;
     if (bytes === 0) return undefined;
+    requireTornSize(this.#end, bytes);
     const { buffer: tail } = await this.#file.read(Buffer.alloc(bytes), 0, bytes, offset);
     if (parseEvent(tail)?.seq === seq) {
       // Only the newline is missing.
@@ -223,16 +227,16 @@ export class EventLog implements AsyncDisposable {
   }
 }
 
-function stringify(event: LogEvent): string {
-  // It would leave a member out that is undefined or a function.
-  const { data } = event;
-  if (data === undefined || typeof data === 'function' || typeof data === 'symbol')
-    throw notJson(event.type, `it is ${typeof data}`);
+function stringify(type: string, data: JsonValue): string {
+  let json: string | undefined;
   try {
-    return JSON.stringify(event);
+    json = JSON.stringify(data);
   } catch (cause) {
-    throw notJson(event.type, cause instanceof Error ? cause.message : String(cause), cause);
+    throw notJson(type, cause instanceof Error ? cause.message : String(cause), cause);
   }
+  // Undefined, a function, a symbol, or what `toJSON` made one of them.
+  if (json === undefined) throw notJson(type, `it is ${typeof data}`);
+  return json;
 }
 
 function notJson(type: string, reason: string, cause?: unknown): Error {

@@ -43,7 +43,8 @@ export function epochOf(event: LogEvent): string | undefined {
 
 /** The event in a line without its newline, or undefined if there is none. */
 export function parseEvent(line: Buffer): LogEvent | undefined {
-  if (!isUtf8(line)) return undefined;
+  // JSON may be broken over lines, an event may not.
+  if (!isUtf8(line) || line.includes('\n')) return undefined;
   let value: unknown;
   try {
     value = JSON.parse(line.toString());

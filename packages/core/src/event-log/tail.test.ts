@@ -80,9 +80,14 @@ describe('from', () => {
 
   test('a position beyond the end, or not a position, is refused', async () => {
     await using log = await EventLog.open(directory);
-    for (const offset of [2, 1e9, -1, 0.5, Number.NaN]) {
-      const opening = tailEvents(directory, { from: { epoch: log.epoch, offset } });
-      await expect(opening, String(offset)).rejects.toThrow(code('GVU_LOG_OFFSET'));
+    const refusal = async (offset: number): Promise<unknown> =>
+      await tailEvents(directory, { from: { epoch: log.epoch, offset } }).catch((error: unknown) => error);
+    for (const offset of [2, 1e9]) {
+      expect(await refusal(offset)).toMatchObject({ code: 'GVU_LOG_OFFSET', details: { offset, events: 1 } });
+    }
+    for (const offset of [-1, 0.5, Number.NaN]) {
+      expect(await refusal(offset)).toMatchObject({ code: 'GVU_LOG_OFFSET', details: { offset } });
+      expect(String(await refusal(offset))).toContain(`${offset} is not the sequence number`);
     }
   });
 

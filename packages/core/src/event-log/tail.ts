@@ -49,7 +49,7 @@ export async function* readEvents(directory: string): AsyncGenerator<LogEvent> {
 /**
  * Follows a log: delivers what is there from a position on, then each new event soon after it is appended, until aborted.
  * @throws GVU_LOG_MISSING; GVU_LOG_EPOCH when the position is of another log than the one there, also later, when the log
- * is replaced; GVU_LOG_OFFSET when the position is beyond the end; GVU_LOG_CORRUPT while iterating.
+ * is replaced; GVU_LOG_OFFSET when the position is beyond the end or none at all; GVU_LOG_CORRUPT, also while iterating.
  */
 export async function tailEvents(directory: string, options: TailOptions = {}): Promise<EventTail> {
   const { from = 'earliest', signal } = options;
@@ -71,6 +71,12 @@ async function findStart(file: FileHandle, from: TailFrom, epoch: string): Promi
   if (from === 'earliest') return start;
   if (from === 'latest') return await seekEvent(file, Number.POSITIVE_INFINITY);
   if (from.epoch !== epoch) throw otherEpoch(from.epoch, epoch);
+  if (!Number.isSafeInteger(from.offset) || from.offset < 0) {
+    throw coreErrors.error('GVU_LOG_OFFSET', `${from.offset} is not the sequence number of an event.`, {
+      hint: 'Give an integer from 0, or read from "earliest" or "latest".',
+      details: { offset: from.offset },
+    });
+  }
   const found = await seekEvent(file, from.offset);
   if (found.seq === from.offset) return found;
   throw coreErrors.error(
