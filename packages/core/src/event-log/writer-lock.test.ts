@@ -1,4 +1,5 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -41,6 +42,16 @@ test('lets exactly one of many open the log at the same time', async () => {
   expect(opened).toHaveLength(1);
   for (const reason of refused) expect(reason).toEqual(locked);
   for (const log of opened) await log[Symbol.asyncDispose]();
+});
+
+test.skipIf(process.platform === 'win32')('is not taken under a generation that came and went meanwhile', async () => {
+  // Reading the lock that was left waits in the pipe, after the look at the directory and before the new lock is made.
+  const lock = (name: string): string => join(directory, 'events.lock', name);
+  spawnSync('mkfifo', [lock('5')]);
+  const shell = spawn('sh', ['-c', 'exec 3> "$1"; : > "$2"; printf torn >&3', 'sh', lock('5'), lock('6.free')]);
+  acquireWriterLock(directory);
+  expect(readdirSync(join(directory, 'events.lock'))).toEqual(['7']);
+  await once(shell, 'close');
 });
 
 test('may be released after its directory was deleted', () => {

@@ -38,12 +38,13 @@ export function acquireWriterLock(directory: string): WriterLock {
       if (hasCode(error, 'EEXIST')) continue; // another process was faster
       throw error;
     }
-    const generations = generationsIn(lockDirectory);
-    if (generations.at(-1)?.generation !== generation) {
-      rmSync(path); // others came and went since the look at the directory: this generation is an old one
+    const others = generationsIn(lockDirectory).filter(({ file }) => file !== String(generation));
+    if (others.some((other) => other.generation >= generation)) {
+      // Others came and went since the look at the directory: this generation is an old one, maybe used and freed already.
+      rmSync(path, { force: true });
       continue;
     }
-    for (const { file } of generations.slice(0, -1)) rmSync(join(lockDirectory, file), { force: true });
+    for (const { file } of others) rmSync(join(lockDirectory, file), { force: true });
     return { release: () => release(path) };
   }
 }
