@@ -315,6 +315,14 @@ describe('import', () => {
     ['a dependency that is not installed', `import 'not-installed-anywhere';`, /not-installed-anywhere/],
     ['a value that is no error', `throw { reason: 'odd' };`, /threw \{ reason: 'odd' \}/],
     ['undefined', `throw undefined;`, /threw undefined/],
+    ['a message that is no text', `throw Object.assign(new Error(), { message: Symbol('x') });`, /cannot be described/],
+    ['a stack that is no text', `throw Object.assign(new Error('odd'), { stack: 5 });`, /threw Error: odd/],
+    ['what throws when it is looked at', `throw new Proxy({}, { getPrototypeOf() { throw 1; } });`, /be described/],
+    [
+      'from what it exports',
+      `export default { [Symbol.for('gvu.plugin')]: true, get setup() { throw new Error('mine'); } };`,
+      /threw Error: mine/,
+    ],
   ])('that throws %s', async (_, entry, message) => {
     const [line] = await loadBroken({ entry }, { phase: 'import' });
     expect(line).toMatch(/^GVU_PLUGIN_IMPORT_FAILED: /);

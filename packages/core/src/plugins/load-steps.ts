@@ -109,16 +109,20 @@ export async function checkRequires(
 /** Phase `import`: the first code of the plugin that runs. */
 export async function importEntry(known: KnownPlugin, environment: LoadEnvironment): Promise<ImportedPlugin> {
   const { entryFile } = known.manifest;
-  const module: unknown = await callPlugin(known, environment, {
+  const found = await callPlugin(known, environment, {
     code: 'GVU_PLUGIN_IMPORT_FAILED',
     what: `The import of ${entryFile}`,
-    work: () => import(/* @vite-ignore */ pathToFileURL(entryFile).href),
+    work: async () => {
+      const module: unknown = await import(/* @vite-ignore */ pathToFileURL(entryFile).href);
+      const exported = isRecord(module) ? module.default : undefined;
+      // Looked at in here, because looking runs code of the plugin too: getters, traps of a Proxy.
+      return isPlugin(exported) ? { plugin: exported } : { instead: describeExport(exported) };
+    },
   });
-  const exported = isRecord(module) ? module.default : undefined;
-  if (isPlugin(exported)) return { ...known, plugin: exported };
+  if (found.plugin !== undefined) return { ...known, plugin: found.plugin };
   throw coreErrors.error(
     'GVU_PLUGIN_NOT_A_PLUGIN',
-    `The default export of ${entryFile} is ${describeExport(exported)}, not a plugin.`,
+    `The default export of ${entryFile} is ${found.instead}, not a plugin.`,
     { hint: 'Write: export default definePlugin({ setup(context) { ... } }).' },
   );
 }
@@ -191,7 +195,7 @@ async function callPlugin<T>(
 
 /** ` (at dist/index.js:3:7)`: the first place inside the plugin that a stack names, or nothing. */
 function placeIn(directory: string, thrown: unknown): string {
-  const stack = thrown instanceof Error ? (thrown.stack ?? '') : '';
+  const stack = stackOf(thrown);
   const starts = [`${pathToFileURL(directory).href}/`, `${directory}${sep}`]
     .map((prefix) => ({ prefix, at: stack.indexOf(prefix) }))
     .filter(({ at }) => at >= 0)
@@ -200,6 +204,15 @@ function placeIn(directory: string, thrown: unknown): string {
   if (first === undefined) return '';
   const [place] = stack.slice(first.at + first.prefix.length).split(/[\s)'"]/, 1);
   return ` (at ${place})`;
+}
+
+/** Empty where there is none; a thrown value may be made so that asking for it throws. */
+function stackOf(thrown: unknown): string {
+  try {
+    return thrown instanceof Error && typeof thrown.stack === 'string' ? thrown.stack : '';
+  } catch {
+    return '';
+  }
 }
 
 function describeExport(exported: unknown): string {
