@@ -49,8 +49,9 @@ export function biasCorrections(
 export function adamw(state: AdamWState, options: AdamWOptions, decayMask?: Tensor): AdamWUpdate {
   const { parameters, gradient, learningRate, correction1, correction2 } = state;
   const { beta1, beta2, epsilon, weightDecay } = options;
-  const firstMoment = add(mul(state.firstMoment, beta1), mul(gradient, 1 - beta1));
-  const secondMoment = add(mul(state.secondMoment, beta2), mul(mul(gradient, gradient), 1 - beta2));
+  // The gradient's terms come first, so that nothing of the update is computed, and held, before the gradient is there.
+  const firstMoment = add(mul(gradient, 1 - beta1), mul(state.firstMoment, beta1));
+  const secondMoment = add(mul(mul(gradient, gradient), 1 - beta2), mul(state.secondMoment, beta2));
   const denominator = add(div(sqrt(secondMoment), sqrt(correction2)), epsilon);
   const change = mul(div(firstMoment, denominator), div(learningRate, correction1));
   const shrink = mul(learningRate, weightDecay);

@@ -30,12 +30,14 @@ export function unflatten(flat: Tensor, layout: FlatLayout): ReadonlyMap<string,
   return new Map(layout.map(({ name, shape }, i) => [name, reshape(parts[i] ?? flat, shape)]));
 }
 
-/** Named tensors, in the order of the layout, as one flat vector [P]. */
+/**
+ * Tensors, in the order of the layout, as one flat vector [P]. The parts are built from the last to the first, because what is
+ * built first is executed first (see `codec/order.ts`): so the gradients of the last layer are taken before the backward pass
+ * goes on, and what they read is not held until its end.
+ */
 export function flatten(tensors: readonly Tensor[]): Tensor {
-  return concat(
-    tensors.map((tensor) => reshape(tensor, [-1])),
-    0,
-  );
+  const parts = tensors.toReversed().map((tensor) => reshape(tensor, [-1]));
+  return concat(parts.toReversed(), 0);
 }
 
 /**
