@@ -47,7 +47,7 @@ test('lets exactly one of many open the log at the same time', async () => {
 test.skipIf(process.platform === 'win32')('is not taken under a generation that came and went meanwhile', async () => {
   // Reading the lock that was left waits in the pipe, after the look at the directory and before the new lock is made.
   const lock = (name: string): string => join(directory, 'events.lock', name);
-  spawnSync('mkfifo', [lock('5')]);
+  spawnSync('sh', ['-c', 'mkfifo "$1"', 'sh', lock('5')]);
   const shell = spawn('sh', ['-c', 'exec 3> "$1"; : > "$2"; printf torn >&3', 'sh', lock('5'), lock('6.free')]);
   acquireWriterLock(directory);
   expect(readdirSync(join(directory, 'events.lock'))).toEqual(['7']);
