@@ -1,0 +1,153 @@
+/**
+ * The backbone: one Llama over words and image codes, which draws (prompt to codes) and reads (codes to text).
+ *
+ * Drawing:  <bos> prompt <boi> 64 codes               prompts are padded on the left, so that all rows draw at one index
+ * Reading:  <bos> <boi> 64 codes instruction answer <eos>
+ *
+ * Codes have learned embeddings of their row and column besides their rotary positions. While drawing only codes can
+ * come, while reading only words: the logits of the others are left out, of the loss too.
+ */
+import {
+  createDecoder,
+  type Decoder,
+  decodeBlocks,
+  headLogits,
+  type Modules,
+  prefillBlocks,
+  runBlocks,
+} from '@gvu/models';
+import {
+  add,
+  causalMask,
+  concat,
+  expand,
+  full,
+  type Generated,
+  gather,
+  generate,
+  pad,
+  paddingMask,
+  reshape,
+  type SamplerOptions,
+  slice,
+  type Tensor,
+} from '@gvu/onnx';
+import { gridSide } from '../world/index.ts';
+import { backboneDecoder, imageTokens, type ShapesConfig, type TokenIds, tokenIds } from './config.ts';
+
+export interface Backbone {
+  readonly decoder: Decoder;
+  readonly ids: TokenIds;
+}
+
+/** `positions` is the length of the longest sequence. */
+export function createBackbone(modules: Modules, config: ShapesConfig, { positions }: { positions: number }): Backbone {
+  return { decoder: createDecoder(modules, backboneDecoder(config), { positions }), ids: tokenIds(config) };
+}
+
+/** Token ids [B, T], the position of each (int64 [B, T]), and which are real, 1 or 0 [B, T]. */
+export interface Sequences {
+  readonly ids: Tensor;
+  readonly positions: Tensor;
+  readonly real: Tensor;
+}
+
+/** What the codes' places add to their embeddings: [64, width]. */
+function placeTable({ decoder: { modules, config } }: Backbone): Tensor {
+  const { width } = config;
+  const rows = reshape(modules.weight('model.image_rows.weight', [gridSide, width]), [gridSide, 1, width]);
+  const columns = reshape(modules.weight('model.image_columns.weight', [gridSide, width]), [1, gridSide, width]);
+  return reshape(add(rows, columns), [imageTokens, width]);
+}
+
+/** Hidden states [B, T, width] of ids [B, T] that have their codes from index `imageAt` on, as far as they go. */
+export function embedSequences(backbone: Backbone, ids: Tensor, { imageAt }: { imageAt: number }): Tensor {
+  const [rows = 0, length = 0] = ids.shape;
+  const { width } = backbone.decoder.config;
+  const words = reshape(embed(backbone, ids), [rows, length, width]);
+  const present = Math.min(Math.max(length - imageAt, 0), imageTokens);
+  const places = slice(placeTable(backbone), 0, { end: present });
+  return add(
+    words,
+    pad(places, [
+      [imageAt, length - imageAt - present],
+      [0, 0],
+    ]),
+  );
+}
+
+function embed({ decoder: { modules, config } }: Backbone, ids: Tensor): Tensor {
+  return modules.embedding('model.embed_tokens', ids, { rows: config.vocabulary, width: config.width });
+}
+
+/** Hidden states [B, T, width] after all blocks, of embedded sequences [B, T, width]. */
+export function runSequences({ decoder }: Backbone, embedded: Tensor, sequences: Omit<Sequences, 'ids'>): Tensor {
+  const hidden = reshape(embedded, [-1, decoder.config.width]);
+  const mask = maskOf(decoder, sequences.real);
+  const layers = runBlocks(decoder, { hidden, positions: sequences.positions, mask });
+  return reshape(layers.at(-1) ?? hidden, embedded.shape);
+}
+
+/** Logits of the codes [.., codes], from hidden states [.., width]. */
+export function codeLogits({ decoder, ids }: Backbone, hidden: Tensor): Tensor {
+  return slice(lastAxisLogits(decoder, hidden), -1, { start: ids.firstCode });
+}
+
+/** Logits of the words [.., words], from hidden states [.., width]. */
+export function wordLogits({ decoder, ids }: Backbone, hidden: Tensor): Tensor {
+  return slice(lastAxisLogits(decoder, hidden), -1, { end: ids.text });
+}
+
+function lastAxisLogits(decoder: Decoder, hidden: Tensor): Tensor {
+  const logits = headLogits(decoder, reshape(hidden, [-1, decoder.config.width]));
+  return reshape(logits, [...hidden.shape.slice(0, -1), decoder.config.vocabulary]);
+}
+
+export interface DrawOptions {
+  readonly sampler: SamplerOptions;
+  /** Uniform numbers in [0, 1): [64, B, 1] float32. */
+  readonly uniform: Tensor;
+}
+
+/** Draws the 64 codes of each prompt: sequences [B, T] that end with the begin of an image. Tokens are codes, from 0. */
+export function drawCodes(backbone: Backbone, prompts: Sequences, options: DrawOptions): Generated {
+  const { decoder, ids } = backbone;
+  const { graph } = decoder.modules;
+  const [rows = 0, length = 0] = prompts.ids.shape;
+  const { width } = decoder.config;
+  const places = placeTable(backbone);
+  const embedded = reshape(embed(backbone, prompts.ids), [rows * length, width]);
+  const start = prefillBlocks(decoder, {
+    hidden: embedded,
+    positions: prompts.positions,
+    mask: maskOf(decoder, prompts.real),
+  });
+  const last = slice(reshape(start.hidden, [rows, length, width]), 1, { start: -1 });
+  const position = slice(prompts.positions, 1, { start: -1 }); // [B, 1]
+  const seen = paddingMask(prompts.real, decoder.dtype);
+  return generate(graph, {
+    ...options,
+    steps: imageTokens,
+    prefill: {
+      logits: codeLogits(backbone, reshape(last, [rows, width])),
+      carried: [
+        { initial: position },
+        { initial: seen, grows: 3 },
+        ...start.caches.map((initial) => ({ initial, grows: 2 })),
+      ],
+    },
+    decode: (code, iteration, [before = position, hiding = seen, ...caches]) => {
+      const here = add(before, 1);
+      const mask = concat([hiding, full(graph, { dtype: seen.dtype, shape: [rows, 1, 1, 1] }, 0)], 3);
+      const place = expand(reshape(gather(places, iteration), [1, width]), [rows, width]);
+      const hidden = add(reshape(embed(backbone, add(code, ids.firstCode)), [rows, width]), place);
+      const decoded = decodeBlocks(decoder, { hidden, positions: here, caches, mask });
+      return { logits: codeLogits(backbone, decoded.hidden), carried: [here, mask, ...decoded.caches] };
+    },
+  });
+}
+
+/** Additive mask [B, 1, T, T]: causal, and hiding padding. */
+function maskOf({ dtype, modules }: Decoder, real: Tensor): Tensor {
+  return add(causalMask(modules.graph, dtype, real.shape[1] ?? 0), paddingMask(real, dtype));
+}

@@ -1,0 +1,116 @@
+/** The programs of a shapes model at work: pixels to codes, codes to pixels, prompts to codes, and the probability of texts. */
+import { createModules, type Modules } from '@gvu/models';
+import {
+  add,
+  cast,
+  clip,
+  compile,
+  createGraph,
+  equal,
+  type Graph,
+  input,
+  mul,
+  output,
+  type Program,
+  reshape,
+  round,
+  type SamplerOptions,
+  slice,
+  type Tensor,
+  tokenLogProb,
+  where,
+} from '@gvu/onnx';
+import { imageSide } from '../world/index.ts';
+import { createBackbone, drawCodes, embedSequences, runSequences, wordLogits } from './backbone.ts';
+import { imageTokens, patchSize, type ShapesConfig } from './config.ts';
+import { flowPatches } from './flow-head.ts';
+import { fromPatches, toPatches } from './patches.ts';
+import { readingImageAt } from './sequences.ts';
+import { codesOf, encodePatches, nearestCodes } from './tokenizer.ts';
+
+/** Where a graph finds the tensors of a model, by name. */
+export type WeightSource = (graph: Graph) => (name: string, shape: readonly number[]) => Tensor;
+
+export interface ProgramOptions {
+  readonly config: ShapesConfig;
+  readonly weights: WeightSource;
+  /** Rows of the batch. */
+  readonly rows: number;
+}
+
+/** `pixels` uint8 [B, 3, 32, 32] to `codes` int64 [B, 64]. */
+export function encodeProgram({ config, weights, rows }: ProgramOptions): Program {
+  const { graph, modules } = begin('encode', weights);
+  const pixels = input(graph, 'pixels', { dtype: 'uint8', shape: [rows, 3, imageSide, imageSide] });
+  const latents = encodePatches(modules, toPatches(pixels), config.tokenizer);
+  output('codes', reshape(nearestCodes(latents, codebookOf(modules, config)), [rows, imageTokens]));
+  return compile(graph);
+}
+
+/** `codes` int64 [B, 64] and standard normal `noise` [B * 64, 48] to `pixels` uint8 [B, 3, 32, 32]. */
+export function decodeProgram({ config, weights, rows }: ProgramOptions): Program {
+  const { graph, modules } = begin('decode', weights);
+  const codes = input(graph, 'codes', { dtype: 'int64', shape: [rows, imageTokens] });
+  const noise = input(graph, 'noise', { dtype: 'float32', shape: [rows * imageTokens, patchSize] });
+  const wanted = codesOf(codebookOf(modules, config), reshape(codes, [-1]));
+  const patches = flowPatches(modules, { codes: wanted, noise }, config.flow);
+  const bytes = clip(round(mul(add(fromPatches(patches), 1), 127.5)), 0, 255);
+  output('pixels', cast(bytes, 'uint8'));
+  return compile(graph);
+}
+
+/**
+ * Prompts (`ids`, `positions`, `real`: [B, promptLength + 2], see `drawingSequences`) and `uniform` [64, B, 1] to `codes` int64
+ * [B, 64] and their log-probabilities `policy` and `sampler` [B, 64].
+ */
+export function drawProgram(
+  { config, weights, rows }: ProgramOptions,
+  { promptLength, sampler }: { promptLength: number; sampler: SamplerOptions },
+): Program {
+  const { graph, modules } = begin('draw', weights);
+  const length = promptLength + 2;
+  const backbone = createBackbone(modules, config, { positions: length + imageTokens });
+  const uniform = input(graph, 'uniform', { dtype: 'float32', shape: [imageTokens, rows, 1] });
+  const drawn = drawCodes(backbone, sequenceInputs(graph, [rows, length]), { sampler, uniform });
+  output('codes', drawn.tokens);
+  output('policy', drawn.policyLogProbs);
+  output('sampler', drawn.samplerLogProbs);
+  return compile(graph);
+}
+
+/**
+ * Reading sequences (`ids`, `positions`, `real`: [B, 66 + textLength]) and `targets` [B, 1 + textLength], see `readingSequences`,
+ * to `logProbs` [B, 1 + textLength] of the targets in nats: 0 where there is none.
+ */
+export function readProgram(
+  { config, weights, rows }: ProgramOptions,
+  { textLength }: { textLength: number },
+): Program {
+  const { graph, modules } = begin('read', weights);
+  const length = readingImageAt + imageTokens + textLength;
+  const backbone = createBackbone(modules, config, { positions: length });
+  const sequences = sequenceInputs(graph, [rows, length]);
+  const targets = input(graph, 'targets', { dtype: 'int64', shape: [rows, 1 + textLength] });
+  const embedded = embedSequences(backbone, sequences.ids, { imageAt: readingImageAt });
+  const hidden = slice(runSequences(backbone, embedded, sequences), 1, { start: -1 - textLength });
+  const ignored = equal(targets, -1);
+  output('logProbs', where(ignored, 0, tokenLogProb(wordLogits(backbone, hidden), where(ignored, 0, targets))));
+  return compile(graph);
+}
+
+function begin(name: string, weights: WeightSource): { graph: Graph; modules: Modules } {
+  const graph = createGraph({ name: `shapes ${name}` });
+  return { graph, modules: createModules(graph, weights(graph)) };
+}
+
+function codebookOf({ weight }: Modules, { tokenizer }: ShapesConfig): Tensor {
+  return weight('tokenizer.codebook.weight', [tokenizer.codes, tokenizer.latent]);
+}
+
+function sequenceInputs(graph: Graph, shape: readonly number[]) {
+  return {
+    ids: input(graph, 'ids', { dtype: 'int64', shape }),
+    positions: input(graph, 'positions', { dtype: 'int64', shape }),
+    real: input(graph, 'real', { dtype: 'float32', shape }),
+  };
+}

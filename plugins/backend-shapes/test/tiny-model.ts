@@ -1,0 +1,35 @@
+/** A shapes model of a few thousand parameters with random values: for tests of how its parts fit together. */
+import type { Graph, Runtime, TensorData } from '@gvu/onnx';
+import { compile } from '@gvu/onnx';
+import { modelParameters, shapesConfig } from '../src/model/config.ts';
+import { modelOf } from '../src/model/weights.ts';
+import { initialValues } from '../src/pretrain/initial.ts';
+
+export const tinySizes = {
+  tokenizer: { codes: 8, latent: 4, width: 8 },
+  flow: { width: 8, blocks: 1, steps: 3 },
+  backbone: { width: 16, feedForward: 24, layers: 2, heads: 2 },
+};
+export const tinyConfig = shapesConfig(tinySizes);
+
+/** All tensors, spread wide enough that every part matters. */
+export function tinyValues(seed = 1): Map<string, TensorData> {
+  return new Map(
+    [...initialValues(modelParameters(tinyConfig), seed)].map(([name, tensor]) => {
+      const data = tensor.data.map((value, i) =>
+        name.includes('norm') ? value : value * 4 + 0.3 * Math.sin(i + seed),
+      );
+      return [name, { ...tensor, data }];
+    }),
+  );
+}
+
+export function tinyModel(runtime: Runtime, seed = 1) {
+  return modelOf(runtime, { config: tinyConfig, values: tinyValues(seed), name: `tiny ${seed}` });
+}
+
+/** One run of a graph. */
+export async function runGraph(runtime: Runtime, graph: Graph, feeds: Record<string, TensorData> = {}) {
+  await using session = await runtime.load(compile(graph));
+  return await session.run<string>(feeds);
+}
