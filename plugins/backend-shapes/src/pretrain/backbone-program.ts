@@ -1,0 +1,158 @@
+/**
+ * One step of pre-training of the backbone as a program: rows that draw and rows that read in one batch.
+ *
+ * Hidden matrices follow Muon, everything else (embeddings, head, norms) AdamW. Each group lives in one flat vector, the
+ * matrices ordered by shape, so that those of one shape are one slice.
+ */
+import { createModules } from '@gvu/models';
+import {
+  adamw,
+  add,
+  compile,
+  concat,
+  createGraph,
+  crossEntropy,
+  type FlatLayout,
+  flatSize,
+  flatten,
+  gradients,
+  input,
+  output,
+  type Program,
+  reshape,
+  sizeOf,
+  slice,
+  split,
+  type Tensor,
+  unflatten,
+} from '@gvu/onnx';
+import { codeLogits, createBackbone, embedSequences, runSequences, wordLogits } from '../model/backbone.ts';
+import { backboneParameters, imageTokens, type ShapesConfig } from '../model/config.ts';
+import { readingImageAt } from '../model/sequences.ts';
+import { muon } from './muon.ts';
+
+export const backboneOptimiser = { beta1: 0.9, beta2: 0.98, epsilon: 1e-8, weightDecay: 0 };
+
+export interface BackboneBatch {
+  /** Rows that draw, and rows that read. */
+  readonly drawing: number;
+  readonly reading: number;
+  /** Words of the longest instruction with its answer. */
+  readonly textLength: number;
+}
+
+const isHidden = /^model\.layers\..*_proj\.weight$/;
+
+/** The backbone's tensors in two groups: matrices for Muon, by shape, and the rest for AdamW. */
+export function backboneLayouts(config: ShapesConfig): { hidden: FlatLayout; rest: FlatLayout } {
+  const all = backboneParameters(config);
+  const shapeOf = ({ shape }: FlatLayout[number]) => shape.join('x');
+  const hidden = all.filter(({ name }) => isHidden.test(name));
+  const shapes = [...new Set(hidden.map(shapeOf))];
+  return {
+    hidden: shapes.flatMap((shape) => hidden.filter((entry) => shapeOf(entry) === shape)),
+    rest: all.filter(({ name }) => !isHidden.test(name)),
+  };
+}
+
+export function backboneProgram(config: ShapesConfig, batch: BackboneBatch): Program {
+  const { drawing, reading, textLength } = batch;
+  const length = sequenceLength(batch);
+  const graph = createGraph({ name: 'pretrain backbone' });
+  const vector = (name: string, shape: readonly number[]) => input(graph, name, { dtype: 'float32', shape });
+  const integers = (name: string, shape: readonly number[]) => input(graph, name, { dtype: 'int64', shape });
+  const layouts = backboneLayouts(config);
+  const state = {
+    hidden: vector('hidden', [flatSize(layouts.hidden)]),
+    momentum: vector('momentum', [flatSize(layouts.hidden)]),
+    rest: vector('rest', [flatSize(layouts.rest)]),
+    firstMoment: vector('firstMoment', [flatSize(layouts.rest)]),
+    secondMoment: vector('secondMoment', [flatSize(layouts.rest)]),
+  };
+  const rows = drawing + reading;
+  const ids = integers('ids', [rows, length]);
+  const positions = integers('positions', [rows, length]);
+  const real = vector('real', [rows, length]);
+  const codeTargets = integers('codeTargets', [drawing, imageTokens]);
+  const wordTargets = integers('wordTargets', [reading, 1 + textLength]);
+
+  const tensors = new Map([...unflatten(state.hidden, layouts.hidden), ...unflatten(state.rest, layouts.rest)]);
+  const modules = createModules(graph, (name) => tensors.get(name) ?? state.rest, undefined, { joined: true });
+  const backbone = createBackbone(modules, config, { positions: length });
+  const [drawingIds, readingIds = ids] = split(ids, 0, [drawing, reading]);
+  const drawingImageAt = length - imageTokens + 1;
+  const embedded = concat(
+    [
+      embedSequences(backbone, drawingIds, { imageAt: drawingImageAt }),
+      embedSequences(backbone, readingIds, { imageAt: readingImageAt }),
+    ],
+    0,
+  );
+  const last = runSequences(backbone, embedded, { positions, real });
+  const [drawn, read = last] = split(last, 0, [drawing, reading]);
+  const drawingLoss = crossEntropy(codeLogits(backbone, slice(drawn, 1, { start: -imageTokens })), codeTargets);
+  const words = wordLogits(backbone, slice(read, 1, { start: -1 - textLength }));
+  const readingLoss = crossEntropy(words, wordTargets, { ignoreIndex: -1 });
+  const loss = add(drawingLoss, readingLoss);
+
+  const pick = (layout: FlatLayout) => layout.map(({ name }) => tensors.get(name) ?? state.rest);
+  const hiddenTensors = pick(layouts.hidden);
+  const found = gradients(loss, [...hiddenTensors, ...pick(layouts.rest)]);
+  const matrices = updateMatrices(layouts.hidden, {
+    parameters: state.hidden,
+    gradient: flatten(found.slice(0, hiddenTensors.length)),
+    momentum: state.momentum,
+    learningRate: vector('matrixRate', []),
+  });
+  const others = adamw(
+    {
+      parameters: state.rest,
+      gradient: flatten(found.slice(hiddenTensors.length)),
+      firstMoment: state.firstMoment,
+      secondMoment: state.secondMoment,
+      learningRate: vector('learningRate', []),
+      correction1: vector('correction1', []),
+      correction2: vector('correction2', []),
+    },
+    backboneOptimiser,
+  );
+  output('next hidden', matrices.parameters);
+  output('next momentum', matrices.momentum);
+  output('next rest', others.parameters);
+  output('next firstMoment', others.firstMoment);
+  output('next secondMoment', others.secondMoment);
+  output('drawing', drawingLoss);
+  output('reading', readingLoss);
+  return compile(graph);
+}
+
+/** The length that rows of both kinds are padded to: that of reading, the longer one. */
+export function sequenceLength({ textLength }: Pick<BackboneBatch, 'textLength'>): number {
+  return readingImageAt + imageTokens + textLength;
+}
+
+interface FlatMuon {
+  readonly parameters: Tensor;
+  readonly gradient: Tensor;
+  readonly momentum: Tensor;
+  readonly learningRate: Tensor;
+}
+
+/** Muon over flat vectors whose matrices are ordered by shape. */
+function updateMatrices(layout: FlatLayout, state: FlatMuon): { parameters: Tensor; momentum: Tensor } {
+  const shapes = [...new Set(layout.map(({ shape }) => shape.join('x')))].map((key) => {
+    const same = layout.filter(({ shape }) => shape.join('x') === key);
+    return [same.length, ...(same[0]?.shape ?? [])];
+  });
+  const cut = (flat: Tensor) => split(flat, 0, shapes.map(sizeOf));
+  const [parameters, gradient, momentum] = [cut(state.parameters), cut(state.gradient), cut(state.momentum)];
+  const updated = shapes.map((shape, i) => {
+    const at = (parts: readonly Tensor[]) => reshape(parts[i] ?? state.parameters, shape);
+    const matrices = { parameters: at(parameters), gradient: at(gradient), momentum: at(momentum) };
+    return muon({ ...matrices, learningRate: state.learningRate });
+  });
+  return {
+    parameters: flatten(updated.map((matrices) => matrices.parameters)),
+    momentum: flatten(updated.map((matrices) => matrices.momentum)),
+  };
+}

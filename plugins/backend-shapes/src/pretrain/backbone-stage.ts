@@ -1,0 +1,84 @@
+/** The second stage: the backbone, over the codes that the finished tokenizer gives to images. */
+import { biasCorrections, type FlatLayout, flatSize, packFlat, unpackFlat } from '@gvu/onnx';
+import { backboneParameters, type ShapesConfig, tokenIds } from '../model/config.ts';
+import type { ShapesModel } from '../model/shapes-model.ts';
+import type { ModelValues } from '../model/weights.ts';
+import type { Catalogue, PromptWeights } from '../world/index.ts';
+import { backboneFeeds, textLengthOf } from './backbone-data.ts';
+import { backboneLayouts, backboneOptimiser, backboneProgram } from './backbone-program.ts';
+import { exampleSource } from './data.ts';
+import { initialValues } from './initial.ts';
+import { learningRateAt } from './schedule.ts';
+import { scalar } from './tokenizer-stage.ts';
+import type { Feeds, Stage } from './train-stage.ts';
+
+export interface BackboneTraining {
+  readonly steps: number;
+  /** Rows that draw, rows that describe, rows that answer a question. */
+  readonly drawing: number;
+  readonly describing: number;
+  readonly answering: number;
+  /** Peak rates of Muon (matrices) and of AdamW (the rest). */
+  readonly matrixRate: number;
+  readonly learningRate: number;
+  readonly weights: PromptWeights;
+}
+
+/** `tokenizer` needs to encode images only. `tokenizerIdentity` is what it came from. */
+export function backboneStage(
+  tokenizer: ShapesModel,
+  catalogue: Catalogue,
+  { seed, training, tokenizerIdentity }: { seed: number; training: BackboneTraining; tokenizerIdentity: unknown },
+): Stage {
+  const { config, ids } = tokenizer;
+  const { steps, drawing, describing, answering, matrixRate, learningRate, weights } = training;
+  const rows = {
+    drawing,
+    reading: describing + answering,
+    questions: answering,
+    textLength: textLengthOf(catalogue, ids),
+  };
+  const layouts = backboneLayouts(config);
+  const first = initialValues(backboneParameters(config), seed);
+  const pack = (layout: FlatLayout) =>
+    packFlat(layout, 'float32', new Map([...first].filter(([name]) => layout.some((entry) => entry.name === name))));
+  const zeros = (layout: FlatLayout) => ({ dtype: 'float32', shape: [flatSize(layout)] }) as const;
+  const example = exampleSource(config.world, catalogue, { seed, weights });
+  return {
+    name: 'backbone',
+    steps,
+    identity: { tokenizer: tokenizerIdentity, seed, training },
+    program: backboneProgram(config, rows),
+    variables: {
+      hidden: pack(layouts.hidden),
+      momentum: zeros(layouts.hidden),
+      rest: pack(layouts.rest),
+      firstMoment: zeros(layouts.rest),
+      secondMoment: zeros(layouts.rest),
+    },
+    async feeds(step) {
+      const examples = Array.from({ length: drawing + rows.reading }, (_, row) => example(step, row));
+      const codes = await tokenizer.encode(examples.map(({ pixels }) => pixels));
+      const { correction1, correction2 } = biasCorrections(step + 1, backboneOptimiser);
+      const rate = learningRateAt({ peak: 1, steps, warmup: Math.min(40, steps / 10), fall: 0.45 }, step);
+      return {
+        ...backboneFeeds(
+          tokenIds(config),
+          examples.map((each, row) => ({ ...each, codes: codes[row] ?? [] })),
+          { rows, world: config.world, seed, step },
+        ),
+        matrixRate: scalar(matrixRate * rate),
+        learningRate: scalar(learningRate * rate),
+        correction1: scalar(correction1),
+        correction2: scalar(correction2),
+      };
+    },
+  };
+}
+
+/** The backbone's tensors among the stage's variables. */
+export function backboneValues(config: ShapesConfig, { hidden, rest }: Feeds): ModelValues {
+  if (!hidden || !rest) throw new RangeError('The stage has other variables.');
+  const layouts = backboneLayouts(config);
+  return new Map([...unpackFlat(layouts.hidden, hidden), ...unpackFlat(layouts.rest, rest)]);
+}

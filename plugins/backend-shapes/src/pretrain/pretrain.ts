@@ -1,0 +1,148 @@
+/**
+ * Pre-training from a seed: tokenizer and flow head, then the backbone, with a weak base taken on the way, then what each can do.
+ *
+ * A folder holds everything: `regular/` and `weak/` (a model each), checkpoints while it runs, and `report.json`. Called again
+ * with the same options after an interruption it goes on where it stopped, and ends with the same bits.
+ */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Runtime } from '@gvu/onnx';
+import { shapesConfig } from '../model/config.ts';
+import { modelOf, openModel, writeModel } from '../model/weights.ts';
+import { type Catalogue, createCatalogue, equalWeights } from '../world/index.ts';
+import { type BackboneTraining, backboneStage, backboneValues } from './backbone-stage.ts';
+import {
+  type BestOfScores,
+  bestOf,
+  judgedDrawings,
+  overall,
+  type ReadingScores,
+  readingScores,
+  reconstructionScore,
+  type Score,
+  scoresByCategory,
+} from './evaluate.ts';
+import { type TokenizerTraining, tokenizerStage, tokenizerValues } from './tokenizer-stage.ts';
+import { type CurvePoint, type StageProgress, trainStage } from './train-stage.ts';
+
+export interface PretrainOptions {
+  readonly seed: number;
+  /** Sizes and world; what is left out has its default. */
+  readonly config?: unknown;
+  readonly tokenizer: TokenizerTraining;
+  readonly backbone: BackboneTraining;
+  /** Step of the backbone's stage after which the weak base is taken. */
+  readonly weakAt: number;
+  readonly evaluation: EvaluationSizes;
+}
+
+export interface EvaluationSizes {
+  /** Held-out prompts drawn in each category. */
+  readonly perCategory: number;
+  /** Tests of each kind of reading, and images that are encoded and decoded. */
+  readonly tests: number;
+  /** Prompts with eight drawings each. */
+  readonly bestOf: number;
+}
+
+/** The recipe of the weights that come with the package. */
+export const shippedRecipe: PretrainOptions = {
+  seed: 1,
+  tokenizer: { steps: 700, batch: 32, learningRate: 3e-3 },
+  backbone: {
+    steps: 2400,
+    drawing: 16,
+    describing: 19,
+    answering: 5,
+    matrixRate: 0.02,
+    learningRate: 3e-3,
+    weights: equalWeights,
+  },
+  weakAt: 800,
+  evaluation: { perCategory: 60, tests: 220, bestOf: 110 },
+};
+
+export interface BaseReport {
+  /** Mean over the categories, 0 to 1, on held-out prompts. */
+  readonly overall: number;
+  readonly categories: Readonly<Record<string, Score>>;
+  readonly reading: ReadingScores;
+  readonly bestOfEight: BestOfScores;
+}
+
+export interface PretrainReport {
+  readonly options: PretrainOptions;
+  readonly parameters: number;
+  /** Clean renders that are judged right after encoding and decoding. */
+  readonly reconstruction: Score;
+  readonly tokenizer: StageReport;
+  readonly backbone: StageReport;
+  readonly regular: BaseReport;
+  readonly weak: BaseReport;
+}
+
+interface StageReport {
+  readonly seconds: number;
+  readonly curve: readonly CurvePoint[];
+}
+
+export interface RunOptions {
+  readonly folder: string;
+  readonly onProgress?: (progress: StageProgress) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** Runs the whole recipe, or the rest of it. Throws GVU_SHAPES_RESUME when the folder holds another run. */
+export async function pretrain(runtime: Runtime, options: PretrainOptions, run: RunOptions): Promise<PretrainReport> {
+  const { seed, tokenizer, backbone, weakAt, evaluation } = options;
+  const { folder, onProgress, signal } = run;
+  const config = shapesConfig(options.config);
+  const catalogue = createCatalogue(config.world);
+  const training = { folder, checkpointEvery: 100, reportEvery: 20, onProgress, signal };
+  await mkdir(folder, { recursive: true });
+
+  const first = tokenizerStage(config, catalogue, { seed, training: tokenizer });
+  const tokenizerRun = await trainStage(runtime, first, training);
+  const pixels = tokenizerValues(config, tokenizerRun.values);
+  const encoder = modelOf(runtime, { config, values: pixels, name: 'pretrain tokenizer' });
+
+  const second = backboneStage(encoder, catalogue, { seed, training: backbone, tokenizerIdentity: first.identity });
+  const keep = (name: 'regular' | 'weak') => (values: Parameters<typeof backboneValues>[1]) =>
+    writeModel(join(folder, name), config, new Map([...pixels, ...backboneValues(config, values)]));
+  const backboneRun = await trainStage(runtime, second, { ...training, snapshots: { [weakAt]: keep('weak') } });
+  await keep('regular')(backboneRun.values);
+
+  const regular = await openModel(runtime, join(folder, 'regular'));
+  const weak = await openModel(runtime, join(folder, 'weak'));
+  const report: PretrainReport = {
+    options,
+    parameters: [...pixels, ...backboneValues(config, backboneRun.values)]
+      .filter(([name]) => !name.startsWith('auxiliary.'))
+      .reduce((sum, [, { data }]) => sum + data.length, 0),
+    reconstruction: await reconstructionScore(regular, catalogue, { seed, split: 'held-out', tests: evaluation.tests }),
+    tokenizer: { seconds: tokenizerRun.seconds, curve: tokenizerRun.curve },
+    backbone: { seconds: backboneRun.seconds, curve: backboneRun.curve },
+    regular: await evaluateBase(regular, catalogue, { seed, evaluation }),
+    weak: await evaluateBase(weak, catalogue, { seed, evaluation }),
+  };
+  await writeFile(join(folder, 'report.json'), `${JSON.stringify(report, undefined, 2)}\n`);
+  return report;
+}
+
+/** Everything that the report says of one base, on held-out prompts. */
+export async function evaluateBase(
+  model: Parameters<typeof judgedDrawings>[0],
+  catalogue: Catalogue,
+  { seed, evaluation }: { seed: number; evaluation: EvaluationSizes },
+): Promise<BaseReport> {
+  const heldOut = { seed, split: 'held-out' } as const;
+  const scores = scoresByCategory(
+    await judgedDrawings(model, catalogue, { ...heldOut, perCategory: evaluation.perCategory }),
+  );
+  return {
+    overall: overall(scores),
+    categories: Object.fromEntries(scores),
+    reading: await readingScores(model, catalogue, { ...heldOut, tests: evaluation.tests }),
+    bestOfEight: await bestOf(model, catalogue, { ...heldOut, prompts: evaluation.bestOf, size: 8 }),
+  };
+}
