@@ -118,6 +118,41 @@ describe('drawToken', () => {
     expect(statistic).toBeLessThan(27.9);
   });
 
+  it.each([
+    { ...exactSampler, topK: 1 },
+    { ...exactSampler, topK: 99 },
+    { ...exactSampler, topP: 1e-6 },
+    { ...exactSampler, topP: 0.613 },
+    { ...exactSampler, minP: 1 },
+    { temperature: 0.05, topK: 5, topP: 0.97, minP: 0 },
+    { temperature: 50, topK: 0, topP: 0.37, minP: 0.9 },
+    { temperature: 1.7, topK: 6, topP: 0.88, minP: 0.033 },
+  ])('draws only what %o keeps, also among ties, with the right log-probability', async (options) => {
+    const [rows, vocabulary] = [32, 12];
+    await using program = await sampler(vocabulary, rows, options);
+    const row = fc.array(fc.integer({ min: -6, max: 6 }), { minLength: vocabulary, maxLength: vocabulary });
+    const noise = fc.array(fc.integer({ min: 0, max: 2 ** 24 - 1 }), { minLength: rows, maxLength: rows });
+    await fc.assert(
+      fc.asyncProperty(fc.array(row, { minLength: rows, maxLength: rows }), noise, async (batch, steps) => {
+        const { token, sampler: sampled } = await program.run({
+          logits: tensorData('float32', [rows, vocabulary], batch.flat()),
+          uniform: tensorData(
+            'float32',
+            [rows, 1],
+            steps.map((step) => step / 2 ** 24),
+          ),
+        });
+        const [ids, logProbs] = [token, sampled].map((tensor) => (tensor ? toNumbers(tensor) : []));
+        for (const [i, values] of batch.entries()) {
+          const p = truncated(values, options)[ids?.[i] ?? -1] ?? 0;
+          expect(p).toBeGreaterThan(0);
+          expect(Math.abs((logProbs?.[i] ?? Number.NaN) - Math.log(p))).toBeLessThan(1e-4);
+        }
+      }),
+      { seed: SEED, numRuns: 20 },
+    );
+  });
+
   it('never leaves the support at the ends of the unit interval', async () => {
     await using program = await sampler(logits.length, 1, { ...exactSampler, topK: 3, minP: 0.2 });
     const row = tensorData('float32', [1, logits.length], logits);
