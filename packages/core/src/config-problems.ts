@@ -14,10 +14,19 @@ interface Found {
   readonly problem: Problem;
 }
 
-/** One problem for each independent error; the branches of a failed `anyOf` are folded into one. */
-export function configProblems(errors: readonly ErrorObject[]): Problem[] {
+/** Stands in an error for a value that must not be shown. */
+const secret = Symbol('secret');
+
+/**
+ * One problem for each independent error; the branches of a failed `anyOf` are folded into one. Values at the pointers
+ * `hidden`, and below, are not shown.
+ */
+export function configProblems(errors: readonly ErrorObject[], hidden: ReadonlySet<string> = new Set()): Problem[] {
+  const isHidden = (pointer: string): boolean =>
+    [...hidden].some((secretAt) => pointer === secretAt || pointer.startsWith(`${secretAt}/`));
   const found: Found[] = [];
-  for (const error of errors) {
+  for (const original of errors) {
+    const error = isHidden(original.instancePath) ? { ...original, data: secret } : original;
     if (error.keyword === 'if' || error.keyword === 'propertyNames') continue; // their branches say what is wrong
     if (error.keyword === 'anyOf' || error.keyword === 'oneOf') {
       // ajv reports the branches first, then the union.
@@ -57,7 +66,7 @@ function unionProblem(error: ErrorObject, branches: readonly Found[]): Problem {
   if (Array.isArray(error.params.passingSchemas)) {
     return { pointer, message: `fits more than one of its alternatives: ${allowed}.` };
   }
-  const value = showValue(error.data, error.parentSchema);
+  const value = showValue(error.data);
   const hint = valueHint(
     error.data,
     alternatives.flatMap((alternative) => (isRecord(alternative) ? alternative.enum : [])),
@@ -89,7 +98,7 @@ function problemOf(error: ErrorObject): Problem {
       return { pointer, message: `${mustBe(error)}${valueHint(error.data, error.schema)}` };
     case 'not':
     case 'false schema':
-      return { pointer, message: `is not allowed here, but is ${showValue(error.data, error.parentSchema)}.` };
+      return { pointer, message: `is not allowed here, but is ${showValue(error.data)}.` };
     case 'contains':
       return { pointer, message: `must contain ${describeSchema(error.schema)}.` };
   }
@@ -105,7 +114,7 @@ function problemOf(error: ErrorObject): Problem {
 
 function mustBe(error: ErrorObject): string {
   const allowed = describeSchema(error.parentSchema);
-  const value = showValue(error.data, error.parentSchema);
+  const value = showValue(error.data);
   return `must be ${allowed}, but is ${value}.`;
 }
 
@@ -171,9 +180,9 @@ function describeSchema(schema: unknown): string {
 
 const maxShownLength = 80;
 
-/** The value in a message: short, and hidden where its schema says `writeOnly` (a token, a password). */
-function showValue(value: unknown, schema: unknown): string {
-  if (isRecord(schema) && schema.writeOnly === true) return 'another value (hidden)';
+/** The value in a message: short, and hidden where a schema says `writeOnly` (a token, a password). */
+function showValue(value: unknown): string {
+  if (value === secret) return 'another value (hidden)';
   if (Array.isArray(value)) return `an array of ${value.length}`;
   // Only the keys: a value further down may be a hidden one.
   const text = isRecord(value)

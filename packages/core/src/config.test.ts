@@ -94,6 +94,30 @@ describe('parse', () => {
     expect(problem).toBe('/token must be a string (at least 16 characters), but is another value (hidden).');
   });
 
+  test.each([
+    ['in a branch', { anyOf: [{ type: 'string', minLength: 16, writeOnly: true }, { type: 'null' }] }],
+    ['beside allOf', { writeOnly: true, allOf: [{ type: 'string', minLength: 16 }] }],
+    ['beside $ref', { writeOnly: true, $ref: '#/$defs/token' }],
+    ['behind $ref', { $ref: '#/$defs/secret' }],
+    ['around items', { writeOnly: true, type: 'array', items: { type: 'string', minLength: 16 } }],
+    ['around keys', { writeOnly: true, type: 'object', additionalProperties: { const: 'other' } }],
+    ['beside another type', { writeOnly: true, type: 'integer' }],
+    ['beside enum, whose hint would tell', { writeOnly: true, enum: ['hunter22'] }],
+  ])('hides it too when writeOnly stands %s', (_, secret) => {
+    const $defs = { token: { type: 'string', minLength: 16 }, secret: { type: 'integer', writeOnly: true } };
+    const config = compileConfig({ $defs, properties: { secret } }, { source: 'schema.json' });
+    for (const value of ['hunter2', ['hunter2'], { key: 'hunter2' }]) {
+      expect(problemsOf(config, { secret: value }).join(), JSON.stringify(value)).not.toMatch(/hunter2\b/);
+    }
+  });
+
+  test('a schema that refers to itself without an end is one that is not valid', () => {
+    const config = compileConfig({ $ref: '#' }, { source: 'schema.json' });
+    expect(problemsThrown(() => config.parse(1, { source: 'x' }), 'GVU_CONFIG_SCHEMA')).toEqual([
+      ' refers to itself without an end.',
+    ]);
+  });
+
   test('shortens a long value and a long list', () => {
     const [problem] = problemsOf(training, { steps: 'x'.repeat(10_000) });
     expect(problem?.length).toBeLessThan(200);

@@ -18,7 +18,8 @@ export interface Config<T> {
   /**
    * The value with the defaults filled in; the input is left as it is, and shares nothing with the result.
    * `source` names where the value came from in messages, such as a file name.
-   * @throws GVU_CONFIG_INVALID with `details.problems`, one entry `{ pointer, message }` for each problem.
+   * @throws GVU_CONFIG_INVALID with `details.problems`, one entry `{ pointer, message }` for each problem;
+   * GVU_CONFIG_SCHEMA when the schema turns out to refer to itself without an end.
    */
   parse(value: unknown, options: { source: string }): T;
 }
@@ -43,7 +44,7 @@ export function compileConfig(schema: unknown, options: { source: string }): Con
   const copyProblems: Problem[] = [];
   const copiedSchema = copyJson(schema, copyProblems);
   if (copyProblems.length > 0) throw invalidSchema(options.source, copyProblems);
-  const validate = compile(copiedSchema, options.source);
+  const { validate, hidden } = compile(copiedSchema, options.source);
 
   return {
     // `compile` has refused everything that is not a JSON Schema.
@@ -51,11 +52,13 @@ export function compileConfig(schema: unknown, options: { source: string }): Con
     parse(value, { source }) {
       const problems: Problem[] = [];
       const copied = copyJson(value, problems);
-      const valid = copied === undefined || validate(copied);
+      hidden.clear();
+      const valid = copied === undefined || evaluate(validate, copied, options.source);
       if (copied === undefined && problems.length === 0) problems.push({ pointer: '', message: 'is missing.' });
       if (!valid) {
         const reported = new Set(problems.map((problem) => problem.pointer));
-        problems.push(...configProblems(validate.errors ?? []).filter((problem) => !reported.has(problem.pointer)));
+        const found = configProblems(validate.errors ?? [], hidden);
+        problems.push(...found.filter((problem) => !reported.has(problem.pointer)));
       }
       if (problems.length > 0) throw invalidConfig(source, problems);
       return copied;
@@ -66,7 +69,13 @@ export function compileConfig(schema: unknown, options: { source: string }): Con
 /** Checks schemas against the meta-schema of the dialect; shared, because compiling that costs some 50 ms. */
 let metaValidator: Ajv2020 | undefined;
 
-function compile(schema: unknown, source: string): ValidateFunction {
+interface Compiled {
+  readonly validate: ValidateFunction;
+  /** Pointers of the values that the last validation found to be `writeOnly`, whichever branch or reference said so. */
+  readonly hidden: Set<string>;
+}
+
+function compile(schema: unknown, source: string): Compiled {
   if (typeof schema !== 'boolean' && !isRecord(schema)) {
     throw invalidSchema(source, [{ pointer: '', message: 'must be an object or a boolean.' }]);
   }
@@ -88,13 +97,34 @@ function compile(schema: unknown, source: string): ValidateFunction {
       meta: false,
       validateSchema: false, // done above
     });
+    const hidden = new Set<string>();
+    ajv.removeKeyword('writeOnly');
+    ajv.addKeyword({
+      keyword: 'writeOnly',
+      schemaType: 'boolean',
+      errors: false,
+      validate: (isHidden: boolean, _value: unknown, _parent: unknown, at?: { instancePath: string }) => {
+        if (isHidden && at) hidden.add(at.instancePath);
+        return true;
+      },
+    });
     const validate = ajv.compile(schema);
     if ('$async' in validate) throw new Error('the keyword "$async" is not supported');
-    return validate;
+    return { validate, hidden };
   } catch (cause) {
     if (cause instanceof Error && cause.name === 'GvuError') throw cause;
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw invalidSchema(source, [{ pointer: '', message: `cannot be compiled: ${reason}.` }], cause);
+  }
+}
+
+/** A schema that refers to itself without going deeper into the value compiles, but never comes to an end. */
+function evaluate(validate: ValidateFunction, value: unknown, source: string): boolean {
+  try {
+    return validate(value);
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    throw invalidSchema(source, [{ pointer: '', message: 'refers to itself without an end.' }], cause);
   }
 }
 
