@@ -4,7 +4,6 @@
 import { randomStream } from '@gvu/core';
 import {
   type Catalogue,
-  imageSize,
   type PromptWeights,
   promptChooser,
   renderScene,
@@ -37,13 +36,4 @@ export function exampleSource(world: World, catalogue: Catalogue, { seed, weight
     const scene = sampleScene(world, metadata, { address: scenes.at(step, row) });
     return { prompt: metadata.prompt, scene, pixels: renderScene(world, scene, noises.at(step, row)) };
   };
-}
-
-/** The images of examples as one array of bytes [B, 3, 32, 32]. */
-export function joinPixels(examples: readonly { readonly pixels: Uint8Array }[]): Uint8Array {
-  const joined = new Uint8Array(examples.length * imageSize);
-  examples.forEach(({ pixels }, row) => {
-    joined.set(pixels, row * imageSize);
-  });
-  return joined;
 }

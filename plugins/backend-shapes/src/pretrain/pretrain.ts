@@ -8,6 +8,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Runtime } from '@gvu/onnx';
 import { shapesConfig } from '../model/config.ts';
+import type { ShapesModel } from '../model/shapes-model.ts';
 import { modelOf, openModel, writeModel } from '../model/weights.ts';
 import { type Catalogue, createCatalogue, equalWeights } from '../world/index.ts';
 import { type BackboneTraining, backboneStage, backboneValues } from './backbone-stage.ts';
@@ -16,14 +17,13 @@ import {
   bestOf,
   judgedDrawings,
   overall,
-  type ReadingScores,
-  readingScores,
   reconstructionScore,
-  type Score,
   scoresByCategory,
-} from './evaluate.ts';
+} from './evaluate-drawing.ts';
+import { type ReadingScores, readingScores } from './evaluate-reading.ts';
+import type { Score } from './evaluation.ts';
 import { type TokenizerTraining, tokenizerStage, tokenizerValues } from './tokenizer-stage.ts';
-import { type CurvePoint, type StageProgress, trainStage } from './train-stage.ts';
+import { type CurvePoint, type Feeds, type StageProgress, trainStage } from './train-stage.ts';
 
 export interface PretrainOptions {
   readonly seed: number;
@@ -107,7 +107,7 @@ export async function pretrain(runtime: Runtime, options: PretrainOptions, run: 
   const encoder = modelOf(runtime, { config, values: pixels, name: 'pretrain tokenizer' });
 
   const second = backboneStage(encoder, catalogue, { seed, training: backbone, tokenizerIdentity: first.identity });
-  const keep = (name: 'regular' | 'weak') => (values: Parameters<typeof backboneValues>[1]) =>
+  const keep = (name: 'regular' | 'weak') => (values: Feeds) =>
     writeModel(join(folder, name), config, new Map([...pixels, ...backboneValues(config, values)]));
   const backboneRun = await trainStage(runtime, second, { ...training, snapshots: { [weakAt]: keep('weak') } });
   await keep('regular')(backboneRun.values);
@@ -131,7 +131,7 @@ export async function pretrain(runtime: Runtime, options: PretrainOptions, run: 
 
 /** Everything that the report says of one base, on held-out prompts. */
 export async function evaluateBase(
-  model: Parameters<typeof judgedDrawings>[0],
+  model: ShapesModel,
   catalogue: Catalogue,
   { seed, evaluation }: { seed: number; evaluation: EvaluationSizes },
 ): Promise<BaseReport> {

@@ -1,6 +1,6 @@
 /** The report of a pre-training as text: what a reader wants to see of it at the end. */
 
-import type { Score } from './evaluate.ts';
+import type { Score } from './evaluation.ts';
 import type { BaseReport, PretrainReport } from './pretrain.ts';
 
 export function reportText(report: PretrainReport): string {

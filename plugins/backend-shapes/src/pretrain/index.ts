@@ -1,0 +1,15 @@
+export {
+  type BestOfScores,
+  bestOf,
+  drawAndJudge,
+  type JudgedDrawing,
+  judgedDrawings,
+  overall,
+  reconstructionScore,
+  scoresByCategory,
+} from './evaluate-drawing.ts';
+export { promptLogProbs, type ReadingScores, readingScores } from './evaluate-reading.ts';
+export type { EvaluationOptions, Score } from './evaluation.ts';
+export { type BaseReport, type PretrainOptions, type PretrainReport, pretrain, shippedRecipe } from './pretrain.ts';
+export { reportText } from './report.ts';
+export type { StageProgress } from './train-stage.ts';
