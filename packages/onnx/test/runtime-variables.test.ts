@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { Runtime } from '../src/runtime/runtime.ts';
-import { tensorData, toNumbers } from '../src/tensor-data.ts';
+import { type TensorData, tensorData, toNumbers } from '../src/tensor-data.ts';
 import { slowProgram, stepProgram, tinyProgram, value } from './tiny-program.ts';
 
 const rate = tensorData('float32', [1], [0.5]);
@@ -188,11 +188,24 @@ describe('reading and writing variables', () => {
       },
     });
     expect(toNumbers((await variables.read(['weight'])).weight)).toEqual([1]);
-    const init = { a: { dtype: 'float8' as 'float16', shape: [1] }, b: { dtype: 'int32', shape: [-1] } } as const;
+    const init = {
+      a: { dtype: 'float8' as 'float16', shape: [1] },
+      b: { dtype: 'int32', shape: [-1] },
+      // What callers without types may pass.
+      c: null as unknown as TensorData,
+    } as const;
     await expect(runtime.variables(init)).rejects.toMatchObject({
       details: {
-        problems: [`'a' has the unknown dtype 'float8'.`, `'b' is int32[?], which is not the shape of a tensor.`],
+        problems: [
+          `'a' has the unknown dtype 'float8'.`,
+          `'b' is int32[?], which is not the shape of a tensor.`,
+          `'c' has no { dtype, shape }.`,
+        ],
       },
+    });
+    await expect(runtime.variables({ huge: { dtype: 'float32', shape: [2 ** 30, 2 ** 30] } })).rejects.toMatchObject({
+      code: 'GVU_RUNTIME_VARIABLES',
+      message: expect.stringContaining("There is no memory for 'huge', which is float32[1073741824, 1073741824]"),
     });
   });
 

@@ -2,7 +2,7 @@
  * Named tensors that stay in the worker between runs: weights, an optimiser's moments. A run reads them as inputs and
  * replaces them by outputs without their crossing the threads; see `Session.run`. Their dtypes and shapes never change.
  */
-import { didYouMeanHint } from '@gvu/core';
+import { didYouMeanHint, type GvuError } from '@gvu/core';
 import { allocate, type DType, dtypes } from '../dtype.ts';
 import { onnxErrors } from '../errors.ts';
 import { sizeOf, type TensorData, tensorFromBuffer } from '../tensor-data.ts';
@@ -49,7 +49,7 @@ export class Variables implements AsyncDisposable {
   ): Promise<Variables> {
     const entries = Object.entries(values);
     refuse(entries.flatMap(([name, init]) => initProblems(name, init)));
-    const tensors = entries.map(([name, init]): NamedTensor => [name, init.data ? init : zeros(init)]);
+    const tensors = entries.map(([name, init]): NamedTensor => [name, init.data ? init : zeros(name, init)]);
     const variables = new Variables(
       host,
       tensors.map(([name, { dtype, shape }]) => ({ name, dtype, shape: [...shape] })),
@@ -123,11 +123,16 @@ export class Variables implements AsyncDisposable {
 }
 
 function refuse(problems: readonly string[]): void {
-  if (problems.length === 0) return;
-  throw onnxErrors.error('GVU_RUNTIME_VARIABLES', problemList(problems), { details: { problems } });
+  if (problems.length > 0) throw refusal(problems);
+}
+
+function refusal(problems: readonly string[]): GvuError {
+  return onnxErrors.error('GVU_RUNTIME_VARIABLES', problemList(problems), { details: { problems } });
 }
 
 function initProblems(name: string, init: VariableInit): string[] {
+  // Callers without types can pass anything.
+  if (!hasTypeOf(init)) return [`'${name}' has no { dtype, shape }.`];
   if (!Object.hasOwn(dtypes, init.dtype)) return [`'${name}' has the unknown dtype '${init.dtype}'.`];
   if (!init.shape.every((dim) => Number.isSafeInteger(dim) && dim >= 0))
     return [`'${name}' is ${describeType(init)}, which is not the shape of a tensor.`];
@@ -135,6 +140,16 @@ function initProblems(name: string, init: VariableInit): string[] {
   return problem === undefined ? [] : [`'${name}' ${problem}.`];
 }
 
-function zeros({ dtype, shape }: { readonly dtype: DType; readonly shape: readonly number[] }): TensorData {
-  return tensorFromBuffer(dtype, shape, allocate(dtype, sizeOf(shape)).buffer);
+function hasTypeOf(init: unknown): boolean {
+  return typeof init === 'object' && init !== null && 'dtype' in init && 'shape' in init && Array.isArray(init.shape);
+}
+
+function zeros(name: string, type: { readonly dtype: DType; readonly shape: readonly number[] }): TensorData {
+  const { dtype, shape } = type;
+  try {
+    return tensorFromBuffer(dtype, shape, allocate(dtype, sizeOf(shape)).buffer);
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    throw refusal([`There is no memory for '${name}', which is ${describeType(type)}: ${cause.message}.`]);
+  }
 }
