@@ -66,6 +66,9 @@ export function createProbes(
 ): Probes {
   const stream = (name: string) => randomStream(seed, `shapes/probes/${name}`);
   const swaps = new Map(swapKinds.map((kind) => [kind, swapGroups(catalogue, kind)]));
+  const byCategory = new Map(
+    categories.map((category) => [category, catalogue.entries.filter(({ metadata }) => metadata.tag === category)]),
+  );
   const sceneFor = (entry: CatalogueEntry, name: string, index: number): Scene =>
     sampleScene(world, entry.metadata, { address: stream(`${name}/scene`).at(index) });
   const entryOf = (from: readonly Category[], index: number, draws: Draws): CatalogueEntry =>
@@ -76,7 +79,11 @@ export function createProbes(
       const entry = entryOf(categories, index, draws);
       const scene = sceneFor(entry, 'retrieval', index);
       const answer = draws.below(retrievalSize);
-      const prompts = wrongPrompts(catalogue, entry, { scene, draws, count: retrievalSize - 1 });
+      const prompts = wrongPrompts({
+        scene,
+        from: [byCategory.get(entry.metadata.tag) ?? [], catalogue.entries],
+        draws,
+      });
       return {
         scene,
         category: entry.metadata.tag,
@@ -109,18 +116,22 @@ export function createProbes(
   };
 }
 
-/** Prompts that are wrong for a scene: of the right one's category as long as there are any, then of all. */
-function wrongPrompts(
-  catalogue: Catalogue,
-  right: CatalogueEntry,
-  { scene, draws, count }: { scene: Scene; draws: Draws; count: number },
-): string[] {
-  const sameCategory = catalogue.entries.filter(({ metadata }) => metadata.tag === right.metadata.tag);
+/** Prompts that are wrong for a scene, from the first list as long as it has any, then from the second. */
+function wrongPrompts({
+  scene,
+  from,
+  draws,
+}: {
+  scene: Scene;
+  from: readonly [readonly CatalogueEntry[], readonly CatalogueEntry[]];
+  draws: Draws;
+}): string[] {
   const found = new Set<string>();
+  const count = retrievalSize - 1;
   // A small category may have fewer wrong prompts than are wanted.
-  const tries = 20 * count;
+  const triesInFirst = 20 * count;
   for (let attempt = 0; found.size < count; attempt++) {
-    const { metadata } = draws.pick(attempt < tries ? sameCategory : catalogue.entries);
+    const { metadata } = draws.pick(attempt < triesInFirst ? from[0] : from[1]);
     if (isWrong(metadata, scene)) found.add(metadata.prompt);
   }
   return [...found];
