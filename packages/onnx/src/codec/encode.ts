@@ -18,7 +18,7 @@ import {
   type ValueInfoProto,
   ValueInfoProtoSchema,
 } from 'onnx-buf';
-import { dtypes } from '../dtype.ts';
+import { type DType, dtypes } from '../dtype.ts';
 import {
   type Attribute,
   type Block,
@@ -83,8 +83,12 @@ export function encode(graph: Graph, order?: typeof executionOrder): Program {
     inputs: graph.main.inputs.map(({ name, dtype, shape }) => ({ name, dtype, shape })),
     outputs: graph.main.outputs.map(({ name, tensor: { dtype, shape } }) => ({ name, dtype, shape })),
     ...(layout ? { externalFolder: layout.folder } : {}),
-    ...(graph.target === 'reference' ? { disabledOptimizers: DOUBLE_FAULTS } : {}),
+    ...(computesIn('float64', nodes) ? { disabledOptimizers: DOUBLE_FAULTS } : {}),
   };
+}
+
+function computesIn(dtype: DType, nodes: ReadonlySet<Node>): boolean {
+  return [...nodes].some((node) => node.outputs.some((tensor) => tensor.dtype === dtype));
 }
 
 /** Where ONNX Runtime shall map a weight from. A tensor without bytes it cannot map: that is embedded. */
