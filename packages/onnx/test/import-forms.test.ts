@@ -191,6 +191,7 @@ const forms: Readonly<Record<string, Form>> = {
   'Pow, integer exponent': one('Pow', 13, [floats(2, 3)], { stored: [tensorData('int64', [], [2])] }),
   Ceil: one('Ceil', 13, [floats(2, 3)]),
   'Mod of integers': one('Mod', 13, [ints(7, -7, 7, -7)], { stored: [ints(3, 3, -3, -3)], result: 'int64' }),
+  IsNaN: one('IsNaN', 13, [tensorData('float32', [3], [0, Number.NaN, Number.POSITIVE_INFINITY])], { result: 'bool' }),
   Xor: one('Xor', 13, [tensorData('bool', [4], [0, 0, 1, 1]), tensorData('bool', [4], [0, 1, 0, 1])], {
     result: 'bool',
   }),
@@ -303,9 +304,6 @@ const forms: Readonly<Record<string, Form>> = {
   'GroupNormalization by channel': one('GroupNormalization', 21, [floats(2, 4, 3), positive(4), floats(4)], {
     attributes: { num_groups: 2 },
   }),
-  'Attention, default scale': one('Attention', 23, [floats(1, 2, 3, 4), floats(1, 2, 3, 4), floats(1, 2, 3, 4)], {
-    attributes: { is_causal: 1 },
-  }),
 };
 
 /** What ONNX Runtime has no kernels for any more, beside the same in words of today. */
@@ -354,6 +352,51 @@ function expectSame(results: Record<string, TensorData>, expected: Record<string
     for (const [i, value] of toNumbers(want).entries()) expect(values[i]).toBeCloseTo(value, 5);
   }
 }
+
+/** Attention in its operator's forms, written out where a target has none. */
+const attentionForms: Readonly<Record<string, Form>> = {
+  'causal, default scale': one('Attention', 23, [floats(1, 2, 3, 4), floats(1, 2, 3, 4), floats(1, 2, 3, 4)], {
+    attributes: { is_causal: 1 },
+  }),
+  'grouped heads, additive mask': one(
+    'Attention',
+    23,
+    [floats(2, 4, 3, 4), floats(2, 2, 5, 4), positive(2, 2, 5, 4), floats(3, 5)],
+    { attributes: { scale: { float: 0.7 } } },
+  ),
+  'causal, and a mask of bools': one(
+    'Attention',
+    23,
+    [
+      floats(1, 1, 3, 2),
+      floats(1, 1, 3, 2),
+      floats(1, 1, 3, 2),
+      tensorData('bool', [3, 3], [1, 1, 1, 1, 0, 1, 0, 1, 1]),
+    ],
+    { attributes: { is_causal: 1 } },
+  ),
+  'with keys and values of before': {
+    opset: 23,
+    feeds: {
+      q: floats(1, 2, 1, 4),
+      k: floats(1, 2, 1, 4),
+      v: floats(1, 2, 1, 4),
+      pk: floats(1, 2, 3, 4),
+      pv: positive(1, 2, 3, 4),
+    },
+    nodes: [node('Attention', ['q', 'k', 'v', '', 'pk', 'pv'], ['y', 'keys', 'values'])],
+    outputs: { y: 'float32', keys: 'float32', values: 'float32' },
+  },
+};
+
+describe('attention is imported for any target:', () => {
+  test.each(Object.entries(attentionForms))('%s', async (_, form) => {
+    const model = modelOf(form);
+    const expected = await runModel(model, form.feeds);
+    for (const target of ['cpu', 'cuda', 'reference'] as const)
+      expectSame((await importAndRun(model, form.feeds, { target })).results, expected);
+  });
+});
 
 describe('an imported model computes what ONNX Runtime does with', () => {
   test.each(Object.entries(forms))('%s', async (_, form) => {

@@ -151,6 +151,8 @@ export const elementwiseImports: Readonly<Record<string, ImportRule>> = {
     const equal = node.step('Equal', [node.operand(0), node.operand(1)], {});
     return node.emit('Not', [equal], {});
   },
+  /** The only number that is not equal to itself. */
+  IsNaN: (node) => node.emit('Not', [node.step('Equal', [node.operand(0), node.operand(0)], {})], {}),
   Mod: (node) => {
     if (node.flag('fmod', 0)) node.refuse('the remainder of a division towards zero has no operator here');
     return node.emit('Mod', [node.operand(0), node.operand(1)], {});

@@ -1,4 +1,5 @@
 /** Import rules of products, softmax, reductions and sorting. */
+import { isFloat } from '../../dtype.ts';
 import { constant, type Tensor } from '../../graph/graph.ts';
 import { abs, add, exp, log, mul, neg, sqrt, sub } from '../../ops/arithmetic.ts';
 import { argmax, logSoftmax, reduceMax, softmax, sum } from '../../ops/linear.ts';
@@ -90,9 +91,11 @@ const logSumExpRule: ImportRule = (node) => {
 const argRule =
   (smallest: boolean): ImportRule =>
   (node) => {
-    const x = node.operand(0);
-    const axis = node.axis(node.int('axis', 0), x.shape.length);
+    const given = node.operand(0);
+    const axis = node.axis(node.int('axis', 0), given.shape.length);
     const keepdims = node.flag('keepdims', 1);
+    // CUDA has no kernel for integers; those of 32 bits, and all that occur as token ids, are exact in float64.
+    const x = node.graph.target === 'cuda' && !isFloat(given.dtype) ? node.cast(given, 'float64') : given;
     if (node.flag('select_last_index', 0)) node.refuse('the last of several equal elements has no operator here');
     if (!smallest) return node.emit('ArgMax', [x], { axis, keepdims });
     return node.compose(() => argmax(neg(x), axis, { keepDims: keepdims === 1 }));

@@ -1,6 +1,8 @@
 /** Import rules of the fused operators of neural networks: norms, convolutions, pooling, resizing, positions, attention. */
 import { dtypes } from '../../dtype.ts';
-import type { Tensor } from '../../graph/graph.ts';
+import { constant, type Tensor } from '../../graph/graph.ts';
+import { add, where } from '../../ops/arithmetic.ts';
+import { attention, causalMask } from '../../ops/attention.ts';
 import { repeatInterleave } from '../../ops/movement.ts';
 import { batchNorm, groupNorm, layerNorm, rmsNorm } from '../../ops/norms.ts';
 import type { ImportNode, ImportRule } from './node.ts';
@@ -168,6 +170,9 @@ const upsampleRule: ImportRule = (node) => {
   return resizeTo(node, sizes, { mode: node.string('mode', 'nearest'), coordinates: 'asymmetric', nearest: 'floor' });
 };
 
+/** Hides a key where two masks add up, in float16 too. */
+const HIDDEN = -30_000;
+
 /** The last axis, or several last axes taken as one. */
 const layerNormRule: ImportRule = (node) => {
   const [x, scale, bias] = [node.operand(0), node.operand(1), node.inputs[2]];
@@ -221,15 +226,30 @@ const instanceNormRule: ImportRule = (node) => {
   return node.compose(() => groupNorm(x, channels, { scale, bias, epsilon: node.float('epsilon', 1e-5) }));
 };
 
+/** The operator where the graph has it, else its definition. */
 const attentionRule: ImportRule = (node) => {
-  const q = node.operand(0);
   node.ignore('softmax_precision');
   if (node.inputs.length > 6) node.refuse('lengths of padded keys are not supported');
   if (node.int('q_num_heads', 0) || node.int('kv_num_heads', 0))
     node.refuse('heads inside the last axis are not supported');
   if (node.float('softcap', 0) || node.int('qk_matmul_output_mode', 0)) node.refuse('soft caps are not supported');
+  const q = node.operand(0);
   const scale = node.float('scale', 1 / Math.sqrt(q.shape.at(-1) ?? 1));
-  return node.emit('Attention', node.inputs, { scale: { float: scale }, is_causal: node.flag('is_causal', 0) });
+  const is_causal = node.flag('is_causal', 0);
+  if (node.graph.opset >= 23) return node.emit('Attention', node.inputs, { scale: { float: scale }, is_causal });
+
+  const [mask, pastK, pastV] = node.inputs.slice(3);
+  const grown = (past: Tensor | undefined, added: Tensor) =>
+    past ? node.step('Concat', [past, added], { axis: 2 }) : added;
+  const [k, v] = [grown(pastK, node.operand(1)), grown(pastV, node.operand(2))];
+  const [length = 0, keys = 0] = [q.shape[2], k.shape[2]];
+  if (is_causal && (pastK || length !== keys)) node.refuse('causality beyond the new tokens is not supported');
+  const [y] = node.compose(() => {
+    const causal = is_causal ? causalMask(node.graph, q.dtype, length) : undefined;
+    const given = causal && mask?.dtype === 'bool' ? where(mask, 0, constant(node.graph, q.dtype, [], [HIDDEN])) : mask;
+    return attention(q, k, v, { mask: causal && given ? add(causal, given) : (causal ?? given), scale });
+  });
+  return [y, k, v];
 };
 
 const rotaryRule: ImportRule = (node) => {
