@@ -453,7 +453,8 @@ export function casesFor(target: Target): readonly (keyof typeof operatorCases)[
   return names.filter((op) => !absent[target]?.includes(op));
 }
 
-function values({ dtype, shape, fill = (i) => (i % 5) - 2 }: OperandCase): TensorData {
+/** What is fed for an operand. */
+export function valuesOf({ dtype, shape, fill = (i) => (i % 5) - 2 }: OperandCase): TensorData {
   const count = sizeOf(shape);
   const unsigned = dtype === 'uint8' || dtype === 'bool';
   if (dtype === 'float16') return { dtype, shape, data: allocate('float16', count) };
@@ -474,7 +475,7 @@ export function buildCase(
     if (!operand) return undefined;
     if (operand.constant) return constant(graph, operand.dtype, operand.shape, operand.constant);
     const name = `${prefix}/${i}`;
-    feeds[name] = values(operand);
+    feeds[name] = valuesOf(operand);
     const shape = operand.shape.map((dim, axis) => (hide(i, axis) ? DYNAMIC : dim));
     return input(graph, name, { dtype: operand.dtype, shape });
   });
