@@ -18,11 +18,36 @@ export function abortable<T>(
     const abort = () => {
       if (Atomics.compareExchange(state, 0, runState.open, runState.aborted) === runState.open) reject(aborted(signal));
     };
-    signal.addEventListener('abort', abort, { once: true });
-    start(state)
-      .finally(() => signal.removeEventListener('abort', abort))
-      .then(resolve, reject);
+    const forget = onAbort(signal, abort);
+    start(state).finally(forget).then(resolve, reject);
   });
+}
+
+/** Whom a signal concerns. One listener serves all of them: Node warns of a leak at the eleventh on one signal. */
+const waiting = new WeakMap<AbortSignal, { readonly callbacks: Set<() => void>; readonly fire: () => void }>();
+
+/** Calls `callback` when the signal fires, until the function returned is called. */
+function onAbort(signal: AbortSignal, callback: () => void): () => void {
+  const { callbacks, fire } = waiting.get(signal) ?? listen(signal);
+  callbacks.add(callback);
+  return () => {
+    callbacks.delete(callback);
+    if (callbacks.size > 0) return;
+    // A listener keeps a signal of `AbortSignal.any` or `timeout` from being collected.
+    signal.removeEventListener('abort', fire);
+    waiting.delete(signal);
+  };
+}
+
+function listen(signal: AbortSignal) {
+  const callbacks = new Set<() => void>();
+  const fire = () => {
+    for (const callback of callbacks) callback();
+  };
+  const listener = { callbacks, fire };
+  waiting.set(signal, listener);
+  signal.addEventListener('abort', fire, { once: true });
+  return listener;
 }
 
 function aborted(signal: AbortSignal): Error {
