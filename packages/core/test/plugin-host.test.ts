@@ -40,6 +40,28 @@ const hammer = {
   },
 };
 
+describe('options of the host', () => {
+  test.each([Number.POSITIVE_INFINITY, Number.NaN, 0, -1, 2 ** 31])('a time limit of %s is refused', (timeLimitMs) => {
+    const make = () => new PluginHost({ projectDirectory: '.', timeLimitMs });
+    expect(make).toThrow(
+      expect.objectContaining({
+        code: 'GVU_PLUGIN_HOST_OPTIONS',
+        message: expect.stringContaining(`timeLimitMs must be a number from 1 to 2147483647, but is ${timeLimitMs}.`),
+      }),
+    );
+  });
+
+  test('undefined is the default', async () => {
+    await using project = await PluginProject.create();
+    await project.add('@acme/slow', {
+      setup: `await new Promise((resolve) => setTimeout(resolve, 50)); context.logger.info('set up');`,
+    });
+    const options = { services: undefined, allowIncompatible: undefined, timeLimitMs: undefined, log: undefined };
+    await using host = hostFor(project, options);
+    throwIfFailed(await host.load(['@acme/slow']));
+  });
+});
+
 describe('a plugin from the list to an instance', () => {
   test('is found by name, loaded and used with its defaults and its deps', async () => {
     await using project = await PluginProject.create();

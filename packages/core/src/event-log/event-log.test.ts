@@ -162,6 +162,11 @@ describe('appending', () => {
   });
 });
 
+test.each([Number.NaN, Number.POSITIVE_INFINITY, 0])('flushing every %s ms is refused', async (flushEveryMs) => {
+  await expect(EventLog.open(join(directory, 'new'), { flushEveryMs })).rejects.toThrow(code('GVU_LOG_OPTIONS'));
+  expect(existsSync(join(directory, 'new'))).toBe(false);
+});
+
 describe('a torn tail', () => {
   const items = [{ text: 'é'.repeat(5) }, [1, 2, 3], 'last'];
 

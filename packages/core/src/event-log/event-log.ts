@@ -12,6 +12,7 @@ import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import { coreErrors } from '../core-errors.ts';
 import { isGvuError } from '../errors.ts';
 import type { JsonValue } from '../json-value.ts';
+import { timerProblem } from '../timer.ts';
 import { type BlobName, removeTemporaryBlobs, writeBlob } from './blobs.ts';
 import { corruptLine, readBatch, readEpoch, requireTornSize, start } from './cursor.ts';
 import { createdType, eventsPath, headerData, parseEvent, repairedType } from './event.ts';
@@ -19,8 +20,8 @@ import { syncDirectory, writeFailure } from './files.ts';
 import { acquireWriterLock, type WriterLock } from './writer-lock.ts';
 
 export interface EventLogOptions {
-  /** At most how long what was appended may be lost by a power failure; default 1000. */
-  flushEveryMs?: number;
+  /** At most how long what was appended may be lost by a power failure: 1 to 2^31 - 1, default 1000. */
+  flushEveryMs?: number | undefined;
 }
 
 /** Larger events would make every reader buffer them; such data belongs into a blob. */
@@ -50,9 +51,11 @@ export class EventLog implements AsyncDisposable {
 
   /**
    * Opens the log in a directory, which is made if necessary, and repairs what a crash left.
-   * @throws GVU_LOG_LOCKED, GVU_LOG_CORRUPT, GVU_LOG_WRITE; the events are as they were then.
+   * @throws GVU_LOG_OPTIONS, GVU_LOG_LOCKED, GVU_LOG_CORRUPT, GVU_LOG_WRITE; the events are as they were then.
    */
-  static async open(directory: string, options: EventLogOptions = {}): Promise<EventLog> {
+  static async open(directory: string, { flushEveryMs = 1000 }: EventLogOptions = {}): Promise<EventLog> {
+    const problem = timerProblem(flushEveryMs);
+    if (problem !== undefined) throw coreErrors.error('GVU_LOG_OPTIONS', `flushEveryMs ${problem}`);
     let lock: WriterLock | undefined;
     let file: FileHandle | undefined;
     let log: EventLog | undefined;
@@ -60,7 +63,7 @@ export class EventLog implements AsyncDisposable {
       await mkdir(directory, { recursive: true });
       lock = acquireWriterLock(directory);
       file = await open(eventsPath(directory), 'a+');
-      log = new EventLog(directory, { file, lock, flushEveryMs: options.flushEveryMs ?? 1000 });
+      log = new EventLog(directory, { file, lock, flushEveryMs });
       await log.#recover();
       return log;
     } catch (cause) {

@@ -10,11 +10,12 @@ import type { GvuError } from '../errors.ts';
 import { isGvuError } from '../errors.ts';
 import { ServiceRegistry } from '../services.ts';
 import { describeThrown } from '../thrown.ts';
+import { timerProblem } from '../timer.ts';
 import { type Contribution, ContributionCatalogue, contributionName } from './catalogue.ts';
 import type { ContributionKind, ContributionPoint, RequirementCheck } from './contribution-point.ts';
 import { loadPlugins } from './load.ts';
 import { pluginLabel } from './load-journal.ts';
-import type { LoadedPlugin } from './load-steps.ts';
+import type { LoadEnvironment, LoadedPlugin } from './load-steps.ts';
 import { manifestRules } from './manifest.ts';
 import { pluginManifestSchema } from './manifest-schema.ts';
 import { disposeFailed, type PluginLogEntry } from './plugin-scope.ts';
@@ -24,17 +25,20 @@ export interface PluginHostOptions {
   /** The user's project: relative paths and the walk up the `node_modules` start here. */
   readonly projectDirectory: string;
   /** Services that plugins may ask for, by those who have the tokens. They stay the property of the caller. */
-  readonly services?: ServiceRegistry;
+  readonly services?: ServiceRegistry | undefined;
   /** Names of plugins that are loaded although they were made for another plugin API. Reported as warnings. */
-  readonly allowIncompatible?: readonly string[];
-  /** Limit for the import, for the set-up and for each disposer of a plugin; 10 000 by default. */
-  readonly timeLimitMs?: number;
+  readonly allowIncompatible?: readonly string[] | undefined;
+  /** Limit for the import, for the set-up and for each disposer of a plugin: 1 to 2^31 - 1, 10 000 by default. */
+  readonly timeLimitMs?: number | undefined;
   /** Takes what plugins log; nothing is written anywhere by default. */
-  readonly log?: (entry: PluginLogEntry) => void;
+  readonly log?: ((entry: PluginLogEntry) => void) | undefined;
 }
 
 export class PluginHost implements AsyncDisposable {
-  readonly #options: Required<PluginHostOptions>;
+  readonly #options: Pick<
+    LoadEnvironment,
+    'projectDirectory' | 'services' | 'allowIncompatible' | 'timeLimitMs' | 'log'
+  >;
   readonly #kinds = new Map<string, ContributionKind>();
   readonly #requirements = new Map<string, RequirementCheck>();
   readonly #catalogue = new ContributionCatalogue();
@@ -45,14 +49,17 @@ export class PluginHost implements AsyncDisposable {
   #lastLoad: Promise<unknown> = Promise.resolve();
   #disposal: Promise<void> | undefined;
 
-  constructor(options: PluginHostOptions) {
-    this.#options = {
-      services: new ServiceRegistry('plugin host'),
-      allowIncompatible: [],
-      timeLimitMs: 10_000,
-      log: () => {},
-      ...options,
-    };
+  /** @throws GVU_PLUGIN_HOST_OPTIONS when the time limit is out of its range. */
+  constructor({
+    projectDirectory,
+    services = new ServiceRegistry('plugin host'),
+    allowIncompatible = [],
+    timeLimitMs = 10_000,
+    log = () => {},
+  }: PluginHostOptions) {
+    const problem = timerProblem(timeLimitMs);
+    if (problem !== undefined) throw coreErrors.error('GVU_PLUGIN_HOST_OPTIONS', `timeLimitMs ${problem}`);
+    this.#options = { projectDirectory, services, allowIncompatible, timeLimitMs, log };
   }
 
   /**
