@@ -44,7 +44,10 @@ export interface PluginContext extends ServiceResolver {
    * registration. After that it runs at once, so that a set-up that was given up can still close what it opens.
    */
   onDispose(dispose: () => void | PromiseLike<void>): void;
-  /** Aborted when set-up ran out of time or failed, and when the plugin is unloaded. */
+  /**
+   * Aborted when set-up ran out of time or failed, and when the plugin is unloaded. Its listeners must not throw: Node
+   * ends the process then, and nobody can catch it. Undo things in `onDispose` instead, whose failures are reported.
+   */
   readonly signal: AbortSignal;
 }
 
