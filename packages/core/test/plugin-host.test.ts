@@ -63,6 +63,22 @@ describe('options of the host', () => {
 });
 
 describe('a plugin from the list to an instance', () => {
+  test('may bring very many contributions', { timeout: 30_000 }, async () => {
+    await using project = await PluginProject.create();
+    const count = 20_000;
+    const makerEntries = Array.from({ length: count }, (_, i) => ({ id: `m${i}` }));
+    await project.add('@acme/many', {
+      gvu: { contributes: { makers: makerEntries } },
+      setup: `for (let i = 0; i < ${count}; i++) context.provide(makers, 'm' + i, () => ({ use: () => String(i) }));`,
+    });
+    await using host = hostFor(project);
+    const report = await host.load(['@acme/many']);
+    throwIfFailed(report);
+    // Comparing every declared name with every provided one took over a minute.
+    expect(report.plugins[0]?.timesMs.ready).toBeLessThan(2000);
+    expect((await host.create(makers, `m${count - 1}`, { deps: undefined })).use()).toBe(String(count - 1));
+  });
+
   test('is found by name, loaded and used with its defaults and its deps', async () => {
     await using project = await PluginProject.create();
     const directory = await project.add('@acme/hammer', hammer);

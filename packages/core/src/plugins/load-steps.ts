@@ -156,10 +156,13 @@ export async function setUp(
 export function checkProvided({ manifest, scope }: RunningPlugin, notes: Notes): void {
   const declared = manifest.contributions.map(contributionName);
   const provided = scope.provided.map(contributionName);
+  const declaredNames = new Set(declared);
+  const providedNames = new Set(provided);
+  const unseen = new Set(provided);
   const lists = [
-    ['declared, but not provided', declared.filter((name) => !provided.includes(name))],
-    ['provided, but not declared', provided.filter((name) => !declared.includes(name))],
-    ['provided more than once', provided.filter((name, i) => provided.indexOf(name) !== i)],
+    ['declared, but not provided', declared.filter((name) => !providedNames.has(name))],
+    ['provided, but not declared', provided.filter((name) => !declaredNames.has(name))],
+    ['provided more than once', provided.filter((name) => !unseen.delete(name))],
   ] as const;
   const found = lists.filter(([, names]) => names.length > 0).map(([what, names]) => `${what}: ${names.join(', ')}`);
   if (found.length === 0) return;

@@ -72,11 +72,11 @@ export async function loadPlugins(
   }
   for (const { manifest, directory, scope } of ready) {
     const { name, version } = manifest;
+    const factories = new Map(scope.provided.map((item) => [contributionName(item), item.factory]));
     for (const declared of manifest.contributions) {
-      const provided = scope.provided.find((item) => contributionName(item) === contributionName(declared));
-      if (provided === undefined) continue; // never: `checkProvided` has seen to it
-      const contribution = { ...declared, plugin: { name, version, directory } };
-      catalogue.add({ contribution, factory: provided.factory });
+      const factory = factories.get(contributionName(declared));
+      if (factory === undefined) continue; // never: `checkProvided` has seen to it
+      catalogue.add({ contribution: { ...declared, plugin: { name, version, directory } }, factory });
     }
   }
   for (const status of journal.plugins) {
