@@ -8,6 +8,18 @@ import type { ErrorObject } from 'ajv/dist/2020.js';
 import { didYouMeanHint } from './did-you-mean.ts';
 import { childPointer, isRecord, type Problem } from './json-value.ts';
 
+/** How many problems a message holds; the details of the error have them all. */
+const maxListed = 30;
+
+/** A line for each problem, cut where they are many. */
+export function problemLines(problems: readonly Problem[]): string {
+  const lines = problems
+    .slice(0, maxListed)
+    .map(({ pointer, message }) => `\n  ${pointer || '(the whole)'} ${message}`);
+  const rest = problems.length - maxListed;
+  return lines.join('') + (rest > 0 ? `\n  and ${rest} more.` : '');
+}
+
 /** An error of ajv with its sentence. */
 interface Found {
   readonly error: ErrorObject;

@@ -7,7 +7,7 @@
  */
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import type { FromSchema, JSONSchema } from 'json-schema-to-ts';
-import { configProblems } from './config-problems.ts';
+import { configProblems, problemLines } from './config-problems.ts';
 import { coreErrors } from './core-errors.ts';
 import type { GvuError } from './errors.ts';
 import { copyJson, isRecord, type Problem } from './json-value.ts';
@@ -129,7 +129,7 @@ function evaluate(validate: ValidateFunction, value: unknown, source: string): b
 }
 
 function invalidSchema(source: string, problems: readonly Problem[], cause?: unknown): GvuError {
-  return coreErrors.error('GVU_CONFIG_SCHEMA', `${source} is not a valid JSON Schema.${list(problems)}`, {
+  return coreErrors.error('GVU_CONFIG_SCHEMA', `${source} is not a valid JSON Schema.${problemLines(problems)}`, {
     details: { source, problems },
     cause,
   });
@@ -137,17 +137,7 @@ function invalidSchema(source: string, problems: readonly Problem[], cause?: unk
 
 function invalidConfig(source: string, problems: readonly Problem[]): GvuError {
   const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`;
-  return coreErrors.error('GVU_CONFIG_INVALID', `${source} has ${count}.${list(problems)}`, {
+  return coreErrors.error('GVU_CONFIG_INVALID', `${source} has ${count}.${problemLines(problems)}`, {
     details: { source, problems },
   });
-}
-
-const maxListed = 30;
-
-function list(problems: readonly Problem[]): string {
-  const lines = problems
-    .slice(0, maxListed)
-    .map(({ pointer, message }) => `\n  ${pointer || '(the whole)'} ${message}`);
-  const rest = problems.length - maxListed;
-  return lines.join('') + (rest > 0 ? `\n  and ${rest} more.` : '');
 }

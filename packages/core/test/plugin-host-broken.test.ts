@@ -126,6 +126,14 @@ describe('manifest', () => {
     `);
   });
 
+  test('with very many problems, of which the message shows some', async () => {
+    const entries = Array.from({ length: 200 }, () => ({ id: 'Big' }));
+    const [message = ''] = await loadBroken({ gvu: { contributes: { tools: entries } } }, { phase: 'manifest' });
+    expect(message).toContain('has 200 problems.');
+    expect(message.split('\n')).toHaveLength(32);
+    expect(message).toMatch(/and 170 more\.$/);
+  });
+
   test('a kind that nobody registered', async () => {
     expect(await loadBroken({ gvu: { contributes: { tool: [], metrics: [] } } }, { phase: 'manifest' })).toEqual([
       'GVU_PLUGIN_KIND_UNKNOWN: The manifest contributes to "tool", a kind that no package has registered. Did you mean "tools"? Registered are: tools, makers.',

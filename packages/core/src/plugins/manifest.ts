@@ -8,6 +8,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import semver from 'semver';
 import { type Config, compileConfig } from '../config.ts';
+import { problemLines } from '../config-problems.ts';
 import { coreErrors } from '../core-errors.ts';
 import { didYouMeanHint } from '../did-you-mean.ts';
 import { type GvuError, isGvuError } from '../errors.ts';
@@ -139,12 +140,15 @@ function fitSchema(
     });
   }
   if (problems.length === 0 && fitting !== undefined) return { fitting };
-  const list = problems.map(({ pointer, message }) => `\n  ${pointer || '(the whole)'} ${message}`).join('');
   const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`;
   return {
-    misfit: coreErrors.error('GVU_PLUGIN_MANIFEST_INVALID', `${join(directory, 'package.json')} has ${count}.${list}`, {
-      details: { problems },
-    }),
+    misfit: coreErrors.error(
+      'GVU_PLUGIN_MANIFEST_INVALID',
+      `${join(directory, 'package.json')} has ${count}.${problemLines(problems)}`,
+      {
+        details: { problems },
+      },
+    ),
   };
 }
 
