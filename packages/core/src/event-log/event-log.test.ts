@@ -167,6 +167,16 @@ test.each([Number.NaN, Number.POSITIVE_INFINITY, 0])('flushing every %s ms is re
   expect(existsSync(join(directory, 'new'))).toBe(false);
 });
 
+test('closing again waits for the first closing, and settles as that does', async () => {
+  const log = await EventLog.open(directory, { flushEveryMs: 1e6 });
+  log.append('test.item', 1);
+  void log[Symbol.asyncDispose]();
+  await log[Symbol.asyncDispose]();
+  // Locked until the file is closed.
+  await appendAll(2);
+  expect((await contents()).map(([, data]) => data)).toEqual([1, 2]);
+});
+
 describe('a torn tail', () => {
   const items = [{ text: 'é'.repeat(5) }, [1, 2, 3], 'last'];
 

@@ -39,7 +39,7 @@ export class EventLog implements AsyncDisposable {
   #flushedBytes = 0;
   #flushing: Promise<void> | undefined;
   #failure: unknown;
-  #closed: boolean = false;
+  #closing: Promise<void> | undefined;
 
   private constructor(directory: string, parts: { file: FileHandle; lock: WriterLock; flushEveryMs: number }) {
     this.#directory = directory;
@@ -101,7 +101,8 @@ export class EventLog implements AsyncDisposable {
 
   /**
    * Stores bytes under their hash, with an extension of one to eight lower-case letters or digits, and returns the name
-   * for use in events. The blob is on the disk by then.
+   * for use in events. The blob is on the disk by then. `bytes` must not change until it is: they are not copied, and the
+   * name is the hash of what they were at the call.
    * @throws GVU_BLOB_NAME, GVU_LOG_WRITE, GVU_LOG_CLOSED
    */
   async putBlob(bytes: Uint8Array, extension: string): Promise<BlobName> {
@@ -122,10 +123,13 @@ export class EventLog implements AsyncDisposable {
     }
   }
 
-  /** Flushes, closes the file and lets another process write; doing it twice is harmless. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
+  /** Flushes, closes the file and lets another process write. Every further call settles as the first does. */
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     clearInterval(this.#timer);
     try {
       await this.flush();
@@ -180,7 +184,7 @@ export class EventLog implements AsyncDisposable {
   }
 
   #requireOpen(): void {
-    if (this.#closed) {
+    if (this.#closing !== undefined) {
       throw coreErrors.error('GVU_LOG_CLOSED', 'The event log has been closed.', { hint: 'Append before closing it.' });
     }
     if (this.#failure !== undefined) {
