@@ -15,7 +15,7 @@ export {
   type TailOptions,
   tailEvents,
 } from './event-log/index.ts';
-export type { JsonValue, Problem } from './json-value.ts';
+export { isRecord, type JsonValue, type Problem } from './json-value.ts';
 export type { Contribution } from './plugins/catalogue.ts';
 export {
   type ContributionFactory,

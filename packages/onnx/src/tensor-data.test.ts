@@ -9,6 +9,21 @@ test('the size of a shape', () => {
 });
 
 describe('tensorData', () => {
+  test('refuses what callers without types may pass', () => {
+    const untyped = (values: readonly unknown[]): unknown => Reflect.apply(tensorData, undefined, values);
+    for (const values of [
+      ['nope', [1], [1]],
+      ['toString', [1], [1]],
+      [undefined, [1], [1]],
+      ['float32', [1], ['x']],
+      ['float32', [1], [null]],
+      ['float16', [1], ['1']],
+      ['int64', [1], [undefined]],
+      ['float32', 1, [1]],
+    ])
+      expect(() => untyped(values)).toThrow(invalid);
+  });
+
   test('converts numbers to each dtype and toNumbers reads them back', () => {
     const stored: Record<DType, readonly number[]> = {
       float32: [Math.fround(0.1), -2, 1],

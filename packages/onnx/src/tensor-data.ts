@@ -30,6 +30,7 @@ export function tensorData<D extends DType>(
   shape: readonly number[],
   values: Iterable<number | bigint | boolean>,
 ): TensorDataFor<D> {
+  checkDType(dtype);
   const list = Array.from(values);
   checkShape(shape, dtype);
   if (list.length !== sizeOf(shape))
@@ -42,7 +43,7 @@ export function tensorData<D extends DType>(
     if (element === undefined)
       throw onnxErrors.error(
         'GVU_TENSOR_DATA',
-        `Value ${i} of ${list.length} is ${value}, which ${dtype} cannot hold.`,
+        `Value ${i} of ${list.length} is ${String(value)}, which ${dtype} cannot hold.`,
         {
           hint: 'Round or clip the values before, or choose another dtype.',
         },
@@ -59,6 +60,7 @@ export function tensorFromBuffer<D extends DType>(
   shape: readonly number[],
   buffer: ArrayBufferLike,
 ): TensorDataFor<D> {
+  checkDType(dtype);
   checkShape(shape, dtype);
   const length = sizeOf(shape);
   if (buffer.byteLength !== length * dtypes[dtype].bytes)
@@ -82,6 +84,9 @@ export function toNumbers(tensor: TensorData): number[] {
 
 /** Throws GVU_TENSOR_DATA unless the typed array is of the dtype's kind and has as many elements as the shape says. */
 export function checkTensorData(tensor: TensorData, name: string): void {
+  if (typeof tensor !== 'object' || tensor === null)
+    throw onnxErrors.error('GVU_TENSOR_DATA', `'${name}' is ${tensor}, not tensor values.`);
+  checkDType(tensor.dtype);
   checkShape(tensor.shape, `'${name}'`);
   const expected = allocate(tensor.dtype, 0).constructor;
   // A Buffer is a Uint8Array, so the class itself is too narrow a test.
@@ -99,9 +104,17 @@ export function checkTensorData(tensor: TensorData, name: string): void {
     );
 }
 
+/** Callers without types can pass anything. */
+function checkDType(dtype: string): void {
+  if (typeof dtype === 'string' && Object.hasOwn(dtypes, dtype)) return;
+  throw onnxErrors.error('GVU_TENSOR_DATA', `There is no dtype '${String(dtype)}'.`, {
+    hint: `Use one of ${Object.keys(dtypes).join(', ')}.`,
+  });
+}
+
 function checkShape(shape: readonly number[], name: string): void {
-  if (shape.every((dim) => Number.isSafeInteger(dim) && dim >= 0)) return;
-  throw onnxErrors.error('GVU_TENSOR_DATA', `The shape [${shape.join(', ')}] of ${name} is not of sizes.`, {
+  if (Array.isArray(shape) && shape.every((dim) => Number.isSafeInteger(dim) && dim >= 0)) return;
+  throw onnxErrors.error('GVU_TENSOR_DATA', `The shape [${[shape].flat().join(', ')}] of ${name} is not of sizes.`, {
     hint: 'Give concrete dimensions: integers from 0.',
   });
 }
@@ -116,6 +129,8 @@ const ranges: Readonly<Record<Exclude<DType, FloatDType>, readonly [bigint, bigi
 
 /** `value` as an array of `dtype` stores it; undefined when it cannot. */
 function toElement(dtype: DType, value: number | bigint | boolean): number | bigint | undefined {
+  // Callers without types can pass anything, of which Number() would make NaN or 0.
+  if (!['number', 'bigint', 'boolean'].includes(typeof value)) return undefined;
   if (dtype === 'float16') return toFloat16(Number(value));
   if (dtype === 'bfloat16') return toBfloat16(Number(value));
   if (isFloat(dtype)) return Number(value);

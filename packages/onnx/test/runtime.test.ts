@@ -168,6 +168,44 @@ describe('running a program', () => {
   });
 });
 
+describe('callers without types', () => {
+  test('get a code for arguments of the wrong kind, and nothing is sent', async () => {
+    await using runtime = await Runtime.create();
+    await using session = await runtime.load(negExp);
+    const run = (...values: unknown[]): Promise<unknown> => Reflect.apply(session.run, session, values);
+    for (const [values, ...problems] of [
+      [[undefined], /feeds are undefined/],
+      [[{ x }, null], /options are null/],
+      [[{ x }, { fetch: 'y' }], /'fetch' is 'y'/],
+      [
+        [{ x }, { fetch: [1], variables: {}, update: 'm', signal: {} }],
+        /'fetch'/,
+        /'variables'/,
+        /'update'/,
+        /'signal'/,
+      ],
+      [[{ x: null }], /'x' is float32\[2\], got no/],
+    ] as const)
+      await expect(run(...values)).rejects.toMatchObject({
+        code: 'GVU_RUNTIME_FEEDS',
+        details: { problems: problems.map((problem) => expect.stringMatching(problem)) },
+      });
+
+    const load = (...values: unknown[]): Promise<unknown> => Reflect.apply(runtime.load, runtime, values);
+    for (const program of [
+      undefined,
+      {},
+      { ...negExp, model: 'x' },
+      { ...negExp, inputs: [null] },
+      { ...negExp, outputs: 1 },
+    ])
+      await expect(load(program)).rejects.toMatchObject({ code: 'GVU_RUNTIME_PROGRAM' });
+    await expect(load(negExp, { use: 'foo' })).rejects.toMatchObject({ code: 'GVU_RUNTIME_OPTIONS' });
+    const create = (...values: unknown[]): Promise<unknown> => Reflect.apply(Runtime.create, Runtime, values);
+    await expect(create({ device: null })).rejects.toMatchObject({ code: 'GVU_RUNTIME_DEVICE' });
+  });
+});
+
 describe('what ONNX Runtime refuses', () => {
   test('a model that is none', async () => {
     await using runtime = await Runtime.create();

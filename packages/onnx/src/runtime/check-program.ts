@@ -2,7 +2,9 @@
  * Does a program tell the truth about its model? Asked once, after loading. Without it, ONNX Runtime would silently ignore
  * a feed whose name belongs to an initializer, and every check of a run against the program would check the wrong thing.
  */
-import type { DType } from '../dtype.ts';
+import { isRecord } from '@gvu/core';
+import { type DType, dtypes } from '../dtype.ts';
+import { kindOf } from './kind-of.ts';
 import { describeType, fitsShape, type Program, type ValueSpec } from './program.ts';
 
 /** An input or output as the loaded model declares it: ONNX Runtime's name of the type, -1 for lengths that vary. */
@@ -10,6 +12,30 @@ export interface ModelValue {
   readonly name: string;
   readonly type: string;
   readonly shape: readonly number[];
+}
+
+/** What keeps a value from being a program at all, as the end of a sentence: callers without types can pass anything. */
+export function formProblem(program: unknown): string | undefined {
+  if (!isRecord(program)) return `it is ${kindOf(program)}, not an object`;
+  const { name, model, inputs, outputs } = program;
+  if (typeof name !== 'string') return `its name is ${kindOf(name)}, not a string`;
+  if (!(model instanceof Uint8Array)) return `its model is ${kindOf(model)}, not a Uint8Array`;
+  if (!isSpecs(inputs)) return 'its inputs are not an array of { name, dtype, shape }';
+  return isSpecs(outputs) ? undefined : 'its outputs are not an array of { name, dtype, shape }';
+}
+
+function isSpecs(values: unknown): boolean {
+  return (
+    Array.isArray(values) &&
+    values.every(
+      (value: unknown) =>
+        isRecord(value) &&
+        typeof value.name === 'string' &&
+        typeof value.dtype === 'string' &&
+        Object.hasOwn(dtypes, value.dtype) &&
+        Array.isArray(value.shape),
+    )
+  );
 }
 
 /** What ONNX Runtime calls the type that carries a dtype into and out of a session. */

@@ -10,7 +10,8 @@ export const devices = ['cpu', 'cuda', 'webgpu'] as const;
 export type Device = (typeof devices)[number];
 
 /** What a session is for, which decides how memory and time are traded; see `session-options.ts`. */
-export type Use = 'training' | 'inference';
+export const uses = ['training', 'inference'] as const;
+export type Use = (typeof uses)[number];
 
 export interface SessionSettings {
   readonly use: Use;

@@ -1,12 +1,14 @@
 /** From what a caller asks of a run to what the worker is asked, with everything checked on the way. */
+import { isRecord } from '@gvu/core';
 import { onnxErrors } from '../errors.ts';
 import type { TensorData } from '../tensor-data.ts';
 import { runProblems } from './check-run.ts';
+import { kindOf } from './kind-of.ts';
 import { problemList } from './problem-list.ts';
 import type { Program, ValueSpec } from './program.ts';
 import type { RunRequest } from './protocol.ts';
 import type { TransferOptions } from './send-tensors.ts';
-import type { Variables } from './variables.ts';
+import { Variables } from './variables.ts';
 
 export interface RunOptions<Name extends string = string> extends TransferOptions {
   /** The outputs to return. The default is every output that `update` does not take. */
@@ -41,10 +43,7 @@ export function bindRun(
   }
   const fetched = fetch ?? program.outputs.map(({ name }) => name).filter((name) => !Object.hasOwn(update, name));
   const problems = [...repeated, ...runProblems(program, { feeds, fetch: fetched, update, variables: specs })];
-  if (problems.length > 0)
-    throw onnxErrors.error('GVU_RUNTIME_FEEDS', `'${program.name}' cannot run like this. ${problemList(problems)}`, {
-      details: { program: program.name, problems },
-    });
+  refuse(program, problems);
 
   return {
     fetch: fetched,
@@ -58,4 +57,32 @@ export function bindRun(
       return owner === undefined ? [] : [{ output, variable, set: owner.id }];
     }),
   };
+}
+
+/** Throws GVU_RUNTIME_FEEDS for what is not even of the right kind: callers without types can pass anything. */
+export function checkArguments(program: Program, feeds: unknown, options: unknown): void {
+  refuse(program, argumentProblems(feeds, options));
+}
+
+function refuse({ name }: Program, problems: readonly string[]): void {
+  if (problems.length === 0) return;
+  throw onnxErrors.error('GVU_RUNTIME_FEEDS', `'${name}' cannot run like this. ${problemList(problems)}`, {
+    details: { program: name, problems },
+  });
+}
+
+function argumentProblems(feeds: unknown, options: unknown): string[] {
+  if (!isRecord(options)) return [`The options are ${kindOf(options)}, not an object.`];
+  const { fetch, variables, update, signal } = options;
+  const problems: string[] = [];
+  if (!isRecord(feeds)) problems.push(`The feeds are ${kindOf(feeds)}, not an object of tensors by name.`);
+  if (fetch !== undefined && !(Array.isArray(fetch) && fetch.every((name) => typeof name === 'string')))
+    problems.push(`'fetch' is ${kindOf(fetch)}, not an array of names.`);
+  if (variables !== undefined && ![variables].flat().every((set) => set instanceof Variables))
+    problems.push(`'variables' is ${kindOf(variables)}, not what Runtime.variables made.`);
+  if (update !== undefined && !isRecord(update))
+    problems.push(`'update' is ${kindOf(update)}, not an object of names.`);
+  if (signal !== undefined && !(signal instanceof AbortSignal))
+    problems.push(`'signal' is ${kindOf(signal)}, not an AbortSignal.`);
+  return problems;
 }

@@ -3,10 +3,12 @@
  * free for the event log and the server: it checks and copies feeds, and gets results by moving their memory.
  */
 import { onnxErrors } from '../errors.ts';
+import { formProblem } from './check-program.ts';
 import { deviceFailed, isDevice, unknownDevice } from './device.ts';
+import { kindOf } from './kind-of.ts';
 import { peakRssBytes } from './memory.ts';
 import type { Program } from './program.ts';
-import type { Backend, Device, Use } from './protocol.ts';
+import { type Backend, type Device, type Use, uses } from './protocol.ts';
 import type { TransferOptions } from './send-tensors.ts';
 import { Session } from './session.ts';
 import { type CachedSession, SessionCache } from './session-cache.ts';
@@ -90,8 +92,15 @@ export class Runtime implements AsyncDisposable {
     }
   }
 
-  /** Loads a program. Rejects with GVU_RUNTIME_LOAD when ONNX Runtime refuses it, GVU_RUNTIME_PROGRAM when it lies. */
+  /**
+   * Loads a program. Rejects with GVU_RUNTIME_LOAD when ONNX Runtime refuses it, GVU_RUNTIME_PROGRAM when it is none or
+   * lies, GVU_RUNTIME_OPTIONS.
+   */
   async load(program: Program, { use = 'inference' }: LoadOptions = {}): Promise<Session> {
+    if (!isUse(use))
+      throw onnxErrors.error('GVU_RUNTIME_OPTIONS', `'use' is ${kindOf(use)}, but must be one of ${uses.join(', ')}.`);
+    const problem = formProblem(program);
+    if (problem !== undefined) throw onnxErrors.error('GVU_RUNTIME_PROGRAM', `That is no program: ${problem}.`);
     const { device, threads } = this.#info;
     const session = new Session(this.#host, program, { use, device, threads });
     await session.load();
@@ -152,6 +161,10 @@ export class Runtime implements AsyncDisposable {
   get #host() {
     return { client: this.#client, sessions: this.#sessions, variables: this.#variables, nextId: () => ++this.#ids };
   }
+}
+
+function isUse(value: unknown): value is Use {
+  return uses.some((use) => use === value);
 }
 
 function integerProblems(limits: { name: string; value: number; least: number; greatest: number }): string[] {

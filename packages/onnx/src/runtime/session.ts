@@ -10,7 +10,7 @@ import { withCode } from './ort-errors.ts';
 import { problemList } from './problem-list.ts';
 import type { Program } from './program.ts';
 import type { Calls, SessionSettings } from './protocol.ts';
-import { bindRun, type RunOptions } from './run-request.ts';
+import { bindRun, checkArguments, type RunOptions } from './run-request.ts';
 import { shipment } from './send-tensors.ts';
 import type { WorkerClient } from './worker-client.ts';
 
@@ -85,6 +85,7 @@ export class Session implements AsyncDisposable {
   ): Promise<Readonly<Record<Name, TensorData>>> {
     const { name } = this.program;
     if (this.#disposal) throw onnxErrors.error('GVU_RUNTIME_CLOSED', `The session '${name}' has been disposed of.`);
+    checkArguments(this.program, feeds, options);
     for (const set of [options.variables ?? []].flat()) set.assertUsable(this.#host.client);
     const bindings = bindRun(this.program, feeds, options);
 

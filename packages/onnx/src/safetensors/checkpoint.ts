@@ -8,7 +8,7 @@
  */
 import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { isGvuError } from '@gvu/core';
+import { isGvuError, isRecord } from '@gvu/core';
 import { onnxErrors } from '../errors.ts';
 import { isLocalName, resolveInside } from './checkpoint-files.ts';
 import { MAX_HEADER_BYTES } from './format.ts';
@@ -145,8 +145,4 @@ function missing(what: string, { present = [], cause }: { present?: readonly str
     cause,
     details: { present },
   });
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -5,6 +5,7 @@
  * official library: the header must begin with `{`, and no key may appear twice. Like that library it ignores fields of an
  * entry that it does not know. A file that passes has every byte of its data owned by exactly one tensor.
  */
+import { isRecord } from '@gvu/core';
 import type { DType } from '../dtype.ts';
 import { onnxErrors } from '../errors.ts';
 import { type FileDType, fileDTypes, isFileDType, isWellFormed, LENGTH_BYTES, METADATA_KEY } from './format.ts';
@@ -165,10 +166,6 @@ export function checkSize(path: string, { expected, actual }: { expected: number
       details: { file: path, expected, actual },
     },
   );
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function isIntegers(value: unknown): value is readonly number[] {
