@@ -149,19 +149,29 @@ function block(
       out: (part === 'q' ? config.heads : config.kvHeads) * config.headDim,
     }));
     const [flatQ = normal, flatK = normal, flatV = normal] = modules.linears(parts, normal, { bias: config.qkvBias });
-    const heads = (flat: Tensor) => transpose(reshape(flat, [batch, length, -1, config.headDim]), [0, 2, 1, 3]); // [B, H, T, D]
+    // With one position there is nothing to move between [B, T, H, D] and [B, H, T, D].
+    const swap = (x: Tensor, shape: readonly number[]) =>
+      length === 1 ? reshape(x, shape) : transpose(x, [0, 2, 1, 3]);
+    const heads = (flat: Tensor) => {
+      const count = (flat.shape[1] ?? 0) / config.headDim;
+      return swap(reshape(flat, [batch, length, count, config.headDim]), [batch, count, length, config.headDim]);
+    };
     // Rotated before the heads come to the front: cheaper, and the norm of each head sees the same rows.
     const rotated = (flat: Tensor, part: 'q' | 'k') => {
       const count = part === 'q' ? config.heads : config.kvHeads;
       const apart = reshape(flat, [batch, length, count, config.headDim]);
       const scaled = config.qkNorm ? headNorm(apart, part) : apart;
       const options = { heads: count };
-      return heads(rope(reshape(scaled, [batch, length, count * config.headDim]), positions, decoder.rope, options));
+      const flatRows = rope(reshape(scaled, [batch, length, count * config.headDim]), positions, decoder.rope, options);
+      return heads(reshape(flatRows, flat.shape));
     };
     const headNorm = (x: Tensor, part: 'q' | 'k') =>
       rmsNorm(x, modules.weight(`${name}.self_attn.${part}_norm.weight`, [config.headDim]), config.epsilon);
     const y = attend(rotated(flatQ, 'q'), rotated(flatK, 'k'), heads(flatV));
-    const rows = reshape(transpose(y, [0, 2, 1, 3]), [batch * length, config.heads * config.headDim]);
+    const rows = reshape(swap(y, [batch, length, config.heads, config.headDim]), [
+      batch * length,
+      config.heads * config.headDim,
+    ]);
     return modules.linear(`${name}.self_attn.o_proj`, rows, {
       out: config.width,
       bias: config.outputBias,
