@@ -39,6 +39,7 @@ export const onnxErrors = defineErrors({
   GVU_RUNTIME_VARIABLES: 'Variables were created, read or written with names or values that do not fit.',
   GVU_SAFETENSORS_DTYPE: 'A tensor of a safetensors file has a dtype that has no tensor values here.',
   GVU_SAFETENSORS_HEADER: 'The header of a safetensors file is broken, or the file is of another format.',
+  GVU_SAFETENSORS_NAMES: 'Tensors of the same name were asked of several safetensors files at once.',
   GVU_SAFETENSORS_READ: 'A safetensors file could not be opened or read.',
   GVU_SAFETENSORS_SIZE: 'A safetensors file is shorter or longer than its header says.',
   GVU_SAFETENSORS_TENSORS: 'Entries in the header of a safetensors file do not describe tensors.',

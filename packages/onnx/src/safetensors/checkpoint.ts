@@ -64,7 +64,7 @@ async function openSharded(root: string, indexName: string): Promise<Checkpoint>
       shards.set(name, await openSafetensors(join(root, name)));
     } catch (error) {
       if (!isGvuError(error)) throw error;
-      problems.push(error.message);
+      problems.push(error.message.replace(/\.$/, ''));
     }
   }
   if (problems.length > 0)

@@ -119,6 +119,12 @@ describe('refuses as tensors', () => {
     );
   });
 
+  test('a shape nested deeper than it can be shown', () => {
+    const depth = 100_000;
+    const header = `{"a":{"dtype":"U8","shape":${'['.repeat(depth)}${']'.repeat(depth)},"data_offsets":[0,1]}}`;
+    expect(() => parse(header, 1)).toThrow(expect.objectContaining({ code: 'GVU_SAFETENSORS_TENSORS' }));
+  });
+
   test('with a message that stays short however many or long the faults are', () => {
     const many = Object.fromEntries(Array.from({ length: 10_000 }, (_, i) => [`t${i}${'x'.repeat(1000)}`, null]));
     expect(() => parse(many, 0)).toThrow(/and 9990 more/);

@@ -173,5 +173,11 @@ function isIntegers(value: unknown): value is readonly number[] {
 }
 
 function shown(value: unknown): string {
-  return value === undefined ? 'nothing' : JSON.stringify(value).slice(0, 80);
+  if (value === undefined) return 'nothing';
+  try {
+    return JSON.stringify(value).slice(0, 80);
+  } catch {
+    // Unlike `JSON.parse`, it needs stack for every level.
+    return 'something nested too deeply to show';
+  }
 }

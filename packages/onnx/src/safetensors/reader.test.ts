@@ -26,7 +26,8 @@ describe('what is not such a file', () => {
     for (const path of [join(directory.path, 'none.safetensors'), directory.path, devNull])
       await expect(openSafetensors(path)).rejects.toMatchObject({
         code: 'GVU_SAFETENSORS_READ',
-        message: expect.stringContaining(path),
+        message: expect.stringMatching(/ cannot be read: .*[^.]\. Check the path/),
+        details: { file: path },
       });
   });
 
@@ -142,6 +143,22 @@ describe('reading', () => {
     expect(tensors.get('y')).toEqual(tensorData('float64', [1, 1], [-2.25]));
     expect(tensors.get('z')).toEqual(tensorData('int64', [2], [2n ** 60n, -1]));
     expect(tensors.size).toBe(4);
+  });
+
+  test('refuses tensors of one name in two files', async () => {
+    await using directory = await temporaryDirectory();
+    const paths = ['1', '2'].map((name) => join(directory.path, `${name}.safetensors`));
+    const entries = [];
+    for (const path of paths) {
+      await writeSafetensors(path, { w: tensorData('uint8', [1], [1]) });
+      entries.push(...(await openSafetensors(path)).tensors.values());
+    }
+    await expect(readTensors(entries)).rejects.toMatchObject({
+      code: 'GVU_SAFETENSORS_NAMES',
+      details: { problems: [expect.stringMatching(/^'w' of '.*1\.safetensors' and of '.*2\.safetensors'$/)] },
+    });
+    // The same one twice is no contradiction.
+    expect((await readTensors(entries.slice(0, 1).flatMap((entry) => [entry, entry]))).size).toBe(1);
   });
 
   test('names every tensor whose dtype has no values', async () => {

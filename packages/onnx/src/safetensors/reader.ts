@@ -39,11 +39,13 @@ export async function openSafetensors(path: string): Promise<SafetensorsFile> {
 
 /**
  * The values of tensors, of any number of files, by name. Throws GVU_SAFETENSORS_DTYPE with all that have a dtype without
- * values here, GVU_SAFETENSORS_READ or _SIZE when a file changed since it was opened, GVU_TENSOR_DATA for a bad BOOL.
+ * values here, GVU_SAFETENSORS_NAMES when two files have a tensor of one name, GVU_SAFETENSORS_READ or _SIZE when a file
+ * changed since it was opened, GVU_TENSOR_DATA for a bad BOOL.
  */
 export async function readTensors(entries: Iterable<SafetensorsEntry>): Promise<Map<string, TensorData>> {
   const all = [...entries];
   if (!all.every(isReadable)) throw unreadable(all.filter((entry) => !isReadable(entry)));
+  refuseClashes(all);
   const tensors = new Map<string, TensorData>();
   for (const file of new Set(all.map((entry) => entry.file))) {
     await reading(file, async () => {
@@ -111,7 +113,7 @@ async function readBytes(
   for (let done = 0; done < length; ) {
     const part = bytes.subarray(done, Math.min(done + MAX_READ_BYTES, length));
     const { bytesRead } = await handle.read(part, 0, part.length, offset + done);
-    if (bytesRead === 0) throw new RangeError(`The file ended at byte ${offset + done} while it was read.`);
+    if (bytesRead === 0) throw new RangeError(`it ended at byte ${offset + done} while it was read`);
     done += bytesRead;
   }
   return bytes.buffer;
@@ -119,7 +121,7 @@ async function readBytes(
 
 /** Not for a FIFO or a device, whose opening may block for ever. */
 async function openRegular(file: string): Promise<FileHandle> {
-  if (!(await stat(file)).isFile()) throw new TypeError('It is not a regular file.');
+  if (!(await stat(file)).isFile()) throw new TypeError('it is not a regular file');
   return open(file, 'r');
 }
 
@@ -134,6 +136,22 @@ function unreadable(entries: readonly SafetensorsEntry[]): GvuError {
   return onnxErrors.error('GVU_SAFETENSORS_DTYPE', `No tensor values can hold ${listed(tensors)}.`, {
     hint: 'Convert them to F32, F16 or BF16 before.',
     details: { tensors },
+  });
+}
+
+/** Of two files with one name, the values of either would silently win. */
+function refuseClashes(entries: readonly SafetensorsEntry[]): void {
+  const owners = new Map<string, string>();
+  const problems: string[] = [];
+  for (const { name, file } of entries) {
+    const owner = owners.get(name) ?? file;
+    if (owner !== file) problems.push(`'${name}' of '${owner}' and of '${file}'`);
+    owners.set(name, owner);
+  }
+  if (problems.length === 0) return;
+  throw onnxErrors.error('GVU_SAFETENSORS_NAMES', `Tensors of one name cannot be read together: ${listed(problems)}.`, {
+    hint: 'Read the files one by one.',
+    details: { problems },
   });
 }
 

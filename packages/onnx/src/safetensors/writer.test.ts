@@ -103,6 +103,22 @@ test('refuses with every fault at once, and leaves the old file', async () => {
   expect(await readdir(directory.path)).toEqual(['x.safetensors']);
 });
 
+test('refuses what callers without types may pass', () => {
+  const encode = (...values: unknown[]): unknown => Reflect.apply(encodeSafetensors, undefined, values);
+  for (const values of [[{ w: null }], [{ w: {} }], [{ w: 1 }], [{}, { step: 5 }], [{}, { step: null }]])
+    expect(() => encode(...values)).toThrow(invalid);
+});
+
+test('a name as long as the file system takes can be written, a longer one is refused with a code', async () => {
+  await using directory = await temporaryDirectory();
+  const tensors = { w: tensorData('uint8', [1], [1]) };
+  const longest = join(directory.path, 'x'.repeat(250));
+  await writeSafetensors(longest, tensors);
+  expect((await openSafetensors(longest)).tensors.size).toBe(1);
+  await expect(writeSafetensors(`${longest}${'x'.repeat(50)}`, tensors)).rejects.toThrow(invalid);
+  expect(await readdir(directory.path)).toHaveLength(1);
+});
+
 test('refuses a header beyond the limit of the format', () => {
   expect(() => encodeSafetensors({}, { long: 'x'.repeat(100_000_000) })).toThrow(invalid);
 });

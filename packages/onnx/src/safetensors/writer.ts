@@ -10,7 +10,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { onnxErrors } from '../errors.ts';
 import { checkTensorData, type TensorData, tensorBytes } from '../tensor-data.ts';
 import { fileDTypeOf, fileDTypes, isWellFormed, LENGTH_BYTES, MAX_HEADER_BYTES, METADATA_KEY } from './format.ts';
@@ -42,7 +42,8 @@ export function encodeSafetensors(tensors: NamedTensors, metadata: Metadata = {}
  */
 export async function writeSafetensors(file: string, tensors: NamedTensors, metadata: Metadata = {}): Promise<void> {
   const parts = plan(tensors, metadata);
-  const temporary = join(dirname(file), `.${basename(file)}.${randomBytes(6).toString('hex')}.tmp`);
+  // Without the name of the file, which may already be as long as a name can be.
+  const temporary = join(dirname(file), `.${randomBytes(12).toString('hex')}.safetensors.tmp`);
   try {
     {
       await using handle = await open(temporary, 'wx');
@@ -52,7 +53,7 @@ export async function writeSafetensors(file: string, tensors: NamedTensors, meta
     await rename(temporary, file);
     await syncDirectory(dirname(file));
   } catch (error) {
-    await rm(temporary, { force: true });
+    await rm(temporary, { force: true }).catch(() => undefined); // the first error says what is wrong
     const why = error instanceof Error ? error.message : String(error);
     throw onnxErrors.error('GVU_SAFETENSORS_WRITE', `'${file}' cannot be written: ${why}.`, {
       hint: 'Check that its directory exists, is writable and has room.',
@@ -129,6 +130,8 @@ function tensorProblems(name: string, tensor: TensorData): readonly string[] {
 }
 
 function textProblems([key, text]: readonly [string, string]): readonly string[] {
+  // Callers without types can pass anything.
+  if (typeof text !== 'string') return [`the metadata '${key}' is of type ${typeof text}, not a string`];
   return isWellFormed(key) && isWellFormed(text) ? [] : [`the metadata '${key}' has half of a surrogate pair`];
 }
 
