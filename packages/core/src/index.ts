@@ -55,3 +55,4 @@ export {
   weightedChoice,
 } from './random.ts';
 export { ServiceRegistry, type ServiceResolver, type ServiceToken, serviceToken } from './services.ts';
+export { syncDirectory } from './sync-directory.ts';

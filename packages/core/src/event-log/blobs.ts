@@ -8,7 +8,8 @@ import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { coreErrors } from '../core-errors.ts';
-import { hasCode, syncDirectory, writeFailure } from './files.ts';
+import { syncDirectory } from '../sync-directory.ts';
+import { hasCode, writeFailure } from './files.ts';
 
 /** `<sha256>.<extension>`: how an event refers to a blob. */
 export type BlobName = string;

@@ -12,11 +12,12 @@ import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import { coreErrors } from '../core-errors.ts';
 import { isGvuError } from '../errors.ts';
 import type { JsonValue } from '../json-value.ts';
+import { syncDirectory } from '../sync-directory.ts';
 import { timerProblem } from '../timer.ts';
 import { type BlobName, removeTemporaryBlobs, writeBlob } from './blobs.ts';
 import { corruptLine, readBatch, readEpoch, requireTornSize, start } from './cursor.ts';
 import { createdType, eventsPath, headerData, parseEvent, repairedType } from './event.ts';
-import { syncDirectory, writeFailure } from './files.ts';
+import { writeFailure } from './files.ts';
 import { acquireWriterLock, type WriterLock } from './writer-lock.ts';
 
 export interface EventLogOptions {

@@ -1,5 +1,4 @@
-/** What the parts of the event log share about files: error codes of the system and durable directories. */
-import { open } from 'node:fs/promises';
+/** What the parts of the event log share about files: the error codes of the system. */
 import { coreErrors } from '../core-errors.ts';
 import type { GvuError } from '../errors.ts';
 
@@ -15,15 +14,4 @@ export function writeFailure(what: string, cause: unknown): GvuError {
     hint: 'Everything acknowledged before is safe. Free the cause (disk full, no permission) and try again.',
     cause,
   });
-}
-
-/** Makes new and renamed entries of a directory survive a power failure. */
-export async function syncDirectory(path: string): Promise<void> {
-  if (process.platform === 'win32') return; // directories cannot be opened there, and NTFS journals their entries
-  const directory = await open(path, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
 }

@@ -11,6 +11,7 @@
 import { randomBytes } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { syncDirectory } from '@gvu/core';
 import { onnxErrors } from '../errors.ts';
 import { checkTensorData, type TensorData, tensorBytes } from '../tensor-data.ts';
 import { fileDTypeOf, fileDTypes, isWellFormed, LENGTH_BYTES, MAX_HEADER_BYTES, METADATA_KEY } from './format.ts';
@@ -140,11 +141,4 @@ async function writeAll(handle: FileHandle, bytes: Uint8Array): Promise<void> {
     const { bytesWritten } = await handle.write(bytes, done, Math.min(bytes.length - done, MAX_WRITE_BYTES));
     done += bytesWritten;
   }
-}
-
-/** Makes a rename survive a loss of power. Windows cannot open a directory, and needs no such step. */
-export async function syncDirectory(directory: string): Promise<void> {
-  if (process.platform === 'win32') return;
-  await using handle = await open(directory, 'r');
-  await handle.sync();
 }

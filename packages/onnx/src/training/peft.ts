@@ -6,12 +6,13 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
+import { syncDirectory } from '@gvu/core';
 import { isFloat } from '../dtype.ts';
 import { onnxErrors } from '../errors.ts';
 import type { SafetensorsEntry } from '../safetensors/header.ts';
 import { listed } from '../safetensors/listed.ts';
 import { openSafetensors, readTensors } from '../safetensors/reader.ts';
-import { syncDirectory, writeSafetensors } from '../safetensors/writer.ts';
+import { writeSafetensors } from '../safetensors/writer.ts';
 import { type TensorData, tensorData, toNumbers } from '../tensor-data.ts';
 import { type LoraModule, type LoraOptions, loraLayout } from './lora.ts';
 import { peftConfig, peftConfigOf } from './peft-config.ts';
