@@ -1,7 +1,7 @@
 /** A shapes model of a few thousand parameters with random values: for tests of how its parts fit together. */
-import type { Graph, Runtime, TensorData } from '@gvu/onnx';
-import { compile } from '@gvu/onnx';
+import { compile, type Graph, type Runtime, type TensorData, weight } from '@gvu/onnx';
 import { modelParameters, shapesConfig } from '../src/model/config.ts';
+import type { WeightSource } from '../src/model/programs.ts';
 import { modelOf } from '../src/model/weights.ts';
 import { initialValues } from '../src/pretrain/initial.ts';
 
@@ -22,6 +22,16 @@ export function tinyValues(seed = 1): Map<string, TensorData> {
       return [name, { ...tensor, data }];
     }),
   );
+}
+
+/** The same as a source of weights for graphs. */
+export function tinyWeights(seed = 1): WeightSource {
+  const values = tinyValues(seed);
+  return (graph) => (name) => {
+    const value = values.get(name);
+    if (!value) throw new Error(`There is no '${name}'.`);
+    return weight(graph, name, value);
+  };
 }
 
 export function tinyModel(runtime: Runtime, seed = 1) {

@@ -2,7 +2,7 @@
  * The backbone: one Llama over words and image codes, which draws (prompt to codes) and reads (codes to text).
  *
  * Drawing:  <bos> prompt <boi> 64 codes               prompts are padded on the left, so that all rows draw at one index
- * Reading:  <bos> <boi> 64 codes instruction answer <eos>
+ * Reading:  <bos> <boi> 64 codes instruction answer <eos>     several texts may share an image; none sees the others
  *
  * Codes have learned embeddings of their row and column besides their rotary positions. While drawing only codes can
  * come, while reading only words: the logits of the others are left out, of the loss too.
@@ -20,17 +20,21 @@ import {
   add,
   causalMask,
   concat,
+  equal,
   expand,
   full,
   type Generated,
   gather,
   generate,
+  or,
   pad,
   paddingMask,
   reshape,
   type SamplerOptions,
   slice,
   type Tensor,
+  unsqueeze,
+  where,
 } from '@gvu/onnx';
 import { gridSide } from '../world/index.ts';
 import { backboneDecoder, imageTokens, type ShapesConfig, type TokenIds, tokenIds } from './config.ts';
@@ -80,11 +84,14 @@ function embed({ decoder: { modules, config } }: Backbone, ids: Tensor): Tensor 
   return modules.embedding('model.embed_tokens', ids, { rows: config.vocabulary, width: config.width });
 }
 
-/** Hidden states [B, T, width] after all blocks, of embedded sequences [B, T, width]. */
-export function runSequences({ decoder }: Backbone, embedded: Tensor, sequences: Omit<Sequences, 'ids'>): Tensor {
+/** Hidden states [B, T, width] after all blocks, of embedded sequences [B, T, width]; `mask` is additive [B, 1, T, T]. */
+export function runSequences(
+  { decoder }: Backbone,
+  embedded: Tensor,
+  { positions, mask }: { positions: Tensor; mask: Tensor },
+): Tensor {
   const hidden = reshape(embedded, [-1, decoder.config.width]);
-  const mask = maskOf(decoder, sequences.real);
-  const layers = runBlocks(decoder, { hidden, positions: sequences.positions, mask });
+  const layers = runBlocks(decoder, { hidden, positions, mask });
   return reshape(layers.at(-1) ?? hidden, embedded.shape);
 }
 
@@ -120,7 +127,7 @@ export function drawCodes(backbone: Backbone, prompts: Sequences, options: DrawO
   const start = prefillBlocks(decoder, {
     hidden: embedded,
     positions: prompts.positions,
-    mask: maskOf(decoder, prompts.real),
+    mask: drawingMask(backbone, prompts.real),
   });
   const last = slice(reshape(start.hidden, [rows, length, width]), 1, { start: -1 });
   const position = slice(prompts.positions, 1, { start: -1 }); // [B, 1]
@@ -147,7 +154,20 @@ export function drawCodes(backbone: Backbone, prompts: Sequences, options: DrawO
   });
 }
 
-/** Additive mask [B, 1, T, T]: causal, and hiding padding. */
-function maskOf({ dtype, modules }: Decoder, real: Tensor): Tensor {
+/** Additive mask [B, 1, T, T] of sequences that draw: causal, hiding what is not `real` [B, T]. */
+export function drawingMask({ decoder }: Backbone, real: Tensor): Tensor {
+  const { dtype, modules } = decoder;
   return add(causalMask(modules.graph, dtype, real.shape[1] ?? 0), paddingMask(real, dtype));
 }
+
+/** Additive mask [B, 1, T, T] of sequences that read: causal, each token seeing segment 0 and its own (`segments` int64 [B, T]). */
+export function readingMask({ decoder }: Backbone, segments: Tensor): Tensor {
+  const { dtype, modules } = decoder;
+  const [own, other] = [unsqueeze(segments, 1, 3), unsqueeze(segments, 1, 2)]; // [B, 1, T, 1] and [B, 1, 1, T]
+  const seen = or(equal(other, 0), equal(own, other));
+  const causal = causalMask(modules.graph, dtype, segments.shape[1] ?? 0);
+  return where(seen, causal, hidden);
+}
+
+/** Added to the product with a key that is not to be seen. */
+const hidden = -1e30;

@@ -10,10 +10,16 @@ import {
   toNumbers,
   weight,
 } from '@gvu/onnx';
-import { expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { runGraph, tinyConfig, tinyValues } from '../../test/tiny-model.ts';
 import { imageTokens, patchSize } from './config.ts';
 import { flowPatches, neighbourhoods, predictPatches } from './flow-head.ts';
+
+let runtime: Runtime;
+beforeAll(async () => {
+  runtime = await Runtime.create({ threads: 1 });
+});
+afterAll(() => runtime.dispose());
 
 const { latent } = tinyConfig.tokenizer;
 const numbers = (tensor: TensorData | undefined) => (tensor ? toNumbers(tensor) : []);
@@ -25,7 +31,6 @@ const wave = (shape: number[], scale: number) =>
   );
 
 it('gives each code the eight around it, and zeros beyond the border', async () => {
-  await using runtime = await Runtime.create({ threads: 1 });
   const graph = createGraph();
   output('around', neighbourhoods(input(graph, 'codes', { dtype: 'float32', shape: [128, 1] })));
   const codes = tensorData(
@@ -41,7 +46,6 @@ it('gives each code the eight around it, and zeros beyond the border', async () 
 });
 
 it("follows Euler's steps and ends on a prediction", async () => {
-  await using runtime = await Runtime.create({ threads: 1 });
   const values = tinyValues();
   const noise = wave([imageTokens, patchSize], 1);
   const codes = wave([imageTokens, latent], 0.5);

@@ -3,7 +3,9 @@ export {
   codeLogits,
   createBackbone,
   drawCodes,
+  drawingMask,
   embedSequences,
+  readingMask,
   runSequences,
   type Sequences,
   wordLogits,
@@ -20,10 +22,12 @@ export {
 export type { WeightSource } from './programs.ts';
 export {
   drawingSequences,
+  type ReadingData,
   type ReadingRow,
   readingImageAt,
   readingSequences,
   type SequenceData,
+  type Text,
 } from './sequences.ts';
 export { type Codes, type DrawnImage, ShapesModel } from './shapes-model.ts';
 export { openModel, writeModel } from './weights.ts';

@@ -21,7 +21,7 @@ import {
   where,
 } from '@gvu/onnx';
 import { imageSide } from '../world/index.ts';
-import { createBackbone, drawCodes, embedSequences, runSequences, wordLogits } from './backbone.ts';
+import { createBackbone, drawCodes, embedSequences, readingMask, runSequences, wordLogits } from './backbone.ts';
 import { imageTokens, patchSize, type ShapesConfig } from './config.ts';
 import { flowPatches } from './flow-head.ts';
 import { fromPatches, toPatches } from './patches.ts';
@@ -71,7 +71,12 @@ export function drawProgram(
   const length = promptLength + 2;
   const backbone = createBackbone(modules, config, { positions: length + imageTokens });
   const uniform = input(graph, 'uniform', { dtype: 'float32', shape: [imageTokens, rows, 1] });
-  const drawn = drawCodes(backbone, sequenceInputs(graph, [rows, length]), { sampler, uniform });
+  const prompts = {
+    ids: input(graph, 'ids', { dtype: 'int64', shape: [rows, length] }),
+    positions: input(graph, 'positions', { dtype: 'int64', shape: [rows, length] }),
+    real: input(graph, 'real', { dtype: 'float32', shape: [rows, length] }),
+  };
+  const drawn = drawCodes(backbone, prompts, { sampler, uniform });
   output('codes', drawn.tokens);
   output('policy', drawn.policyLogProbs);
   output('sampler', drawn.samplerLogProbs);
@@ -79,8 +84,8 @@ export function drawProgram(
 }
 
 /**
- * Reading sequences (`ids`, `positions`, `real`: [B, 66 + textLength]) and `targets` [B, 1 + textLength], see `readingSequences`,
- * to `logProbs` [B, 1 + textLength] of the targets in nats: 0 where there is none.
+ * Reading sequences (`ids`, `positions`, `segments`: [B, 66 + textLength]) and `targets` [B, textLength], see `readingSequences`, to
+ * `logProbs` [B, textLength] of the targets in nats: 0 where there is none.
  */
 export function readProgram(
   { config, weights, rows }: ProgramOptions,
@@ -89,10 +94,12 @@ export function readProgram(
   const { graph, modules } = begin('read', weights);
   const length = readingImageAt + imageTokens + textLength;
   const backbone = createBackbone(modules, config, { positions: length });
-  const sequences = sequenceInputs(graph, [rows, length]);
-  const targets = input(graph, 'targets', { dtype: 'int64', shape: [rows, 1 + textLength] });
-  const embedded = embedSequences(backbone, sequences.ids, { imageAt: readingImageAt });
-  const hidden = slice(runSequences(backbone, embedded, sequences), 1, { start: -1 - textLength });
+  const integers = (name: string, shape: readonly number[]) => input(graph, name, { dtype: 'int64', shape });
+  const [ids, positions] = [integers('ids', [rows, length]), integers('positions', [rows, length])];
+  const mask = readingMask(backbone, integers('segments', [rows, length]));
+  const targets = integers('targets', [rows, textLength]);
+  const embedded = embedSequences(backbone, ids, { imageAt: readingImageAt });
+  const hidden = slice(runSequences(backbone, embedded, { positions, mask }), 1, { start: -textLength });
   const ignored = equal(targets, -1);
   output('logProbs', where(ignored, 0, tokenLogProb(wordLogits(backbone, hidden), where(ignored, 0, targets))));
   return compile(graph);
@@ -105,12 +112,4 @@ function begin(name: string, weights: WeightSource): { graph: Graph; modules: Mo
 
 function codebookOf({ weight }: Modules, { tokenizer }: ShapesConfig): Tensor {
   return weight('tokenizer.codebook.weight', [tokenizer.codes, tokenizer.latent]);
-}
-
-function sequenceInputs(graph: Graph, shape: readonly number[]) {
-  return {
-    ids: input(graph, 'ids', { dtype: 'int64', shape }),
-    positions: input(graph, 'positions', { dtype: 'int64', shape }),
-    real: input(graph, 'real', { dtype: 'float32', shape }),
-  };
 }

@@ -32,23 +32,31 @@ describe('drawingSequences', () => {
 describe('readingSequences', () => {
   const codes = Array(64).fill(2);
 
-  it('asks for the answer and the end, and for nothing of the instruction', () => {
+  it('asks for answers and their ends, and for nothing of the instructions', () => {
     const rows = [
-      { codes, instruction: [5], answer: [6, 7] },
-      { codes, instruction: [5, 6], answer: [8] },
+      {
+        codes,
+        texts: [
+          { instruction: [5], answer: [6, 7] },
+          { instruction: [9, 10], answer: [11] },
+        ],
+      },
+      { codes, texts: [{ instruction: [5, 6], answer: [8] }] },
     ];
-    const { ids: table, targets, real } = readingSequences(ids, rows, { textLength: 4 });
-    expect(table.shape).toEqual([2, 70]);
+    const { ids: table, positions, segments, targets } = readingSequences(ids, rows, { textLength: 6 });
+    expect(table.shape).toEqual([2, 72]);
     expect(numbers(table.data.slice(0, 3))).toEqual([begin, ids.beginImage, ids.firstCode + 2]);
-    expect(numbers(table.data.slice(66, 70))).toEqual([5, 6, 7, pad]);
-    expect(numbers(table.data.slice(136, 140))).toEqual([5, 6, 8, pad]);
-    expect(numbers(targets.data)).toEqual([-1, 6, 7, end, -1, -1, -1, 8, end, -1]);
-    expect(numbers(real.data.slice(68, 70))).toEqual([1, 0]);
+    expect(numbers(table.data.slice(66, 72))).toEqual([5, 6, 7, 9, 10, 11]);
+    expect(numbers(positions.data.slice(64, 72))).toEqual([64, 65, 66, 67, 68, 66, 67, 68]);
+    expect(numbers(segments.data.slice(64, 72))).toEqual([0, 0, 1, 1, 1, 2, 2, 2]);
+    expect(numbers(table.data.slice(138))).toEqual([5, 6, 8, pad, pad, pad]);
+    expect(numbers(segments.data.slice(136))).toEqual([0, 0, 1, 1, 1, -1, -1, -1]);
+    expect(numbers(targets.data)).toEqual([6, 7, end, -1, 11, end, -1, 8, end, -1, -1, -1]);
   });
 
-  it('refuses a text that does not fit', () => {
-    expect(() => readingSequences(ids, [{ codes, instruction: [5], answer: [6, 7] }], { textLength: 2 })).toThrow(
-      RangeError,
-    );
+  it('refuses texts that do not fit', () => {
+    const text = { instruction: [5], answer: [6, 7] };
+    const rows = [{ codes, texts: [text, text] }];
+    expect(() => readingSequences(ids, rows, { textLength: 5 })).toThrow(RangeError);
   });
 });

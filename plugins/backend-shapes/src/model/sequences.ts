@@ -28,25 +28,35 @@ export function drawingSequences(
   rows.forEach(({ prompt, codes = [] }, row) => {
     const words = prompt.slice(-promptLength);
     const tokens = [ids.words.begin, ...words, ids.beginImage, ...Array.from(codes, (code) => code + ids.firstCode)];
-    table.put(row, tokens, length - tokens.length);
+    table.put(row, tokens, { from: length - tokens.length, position: 0 });
   });
   return table.data;
 }
 
-export interface ReadingRow {
-  readonly codes: ArrayLike<number>;
-  /** What the model is asked to do. */
+/** An instruction or a question, and what should be said to it. */
+export interface Text {
   readonly instruction: readonly number[];
   readonly answer: readonly number[];
 }
 
-/** Reading sequences with, for each of their last tokens, the word that should come next. */
-export interface ReadingData extends SequenceData {
-  /** [B, 1 + textLength]: the word after each token from the last code on; -1 where nothing is to be learned. */
+export interface ReadingRow {
+  readonly codes: ArrayLike<number>;
+  /** Each is read from the image alone: none sees the others. */
+  readonly texts: readonly Text[];
+}
+
+/** Reading sequences with, for each of their tokens after the image, the word that should come next. */
+export interface ReadingData extends Omit<SequenceData, 'real'> {
+  /** [B, T]: 0 for what all texts see, k for the k-th text, -1 for padding. */
+  readonly segments: TensorDataOf<'int64'>;
+  /** [B, textLength]: the word after each token that follows the image; -1 where nothing is to be learned. */
   readonly targets: TensorDataOf<'int64'>;
 }
 
-/** `<bos> <boi> codes instruction answer`, padded on the right: [B, 2 + 64 + textLength]. The target after the answer is `<eos>`. */
+/**
+ * `<bos> <boi> codes`, then each text's instruction and answer, padded on the right: [B, 2 + 64 + textLength]. Positions
+ * start again after the image with every text. The target after an answer is `<eos>`. Instructions are not empty.
+ */
 export function readingSequences(
   ids: TokenIds,
   rows: readonly ReadingRow[],
@@ -54,16 +64,31 @@ export function readingSequences(
 ): ReadingData {
   const start = readingImageAt + imageTokens;
   const table = emptyTable(rows.length, start + textLength, ids.words.pad);
-  const targets = new BigInt64Array(rows.length * (1 + textLength)).fill(-1n);
-  rows.forEach(({ codes, instruction, answer }, row) => {
-    if (instruction.length + answer.length > textLength) throw new RangeError('A text is longer than the sequence.');
+  const segments = new BigInt64Array(table.data.ids.data.length).fill(-1n);
+  const targets = new BigInt64Array(rows.length * textLength).fill(-1n);
+  rows.forEach(({ codes, texts }, row) => {
     const image = Array.from(codes, (code) => code + ids.firstCode);
-    table.put(row, [ids.words.begin, ids.beginImage, ...image, ...instruction, ...answer], 0);
-    [...answer, ids.words.end].forEach((word, i) => {
-      targets[row * (1 + textLength) + instruction.length + i] = BigInt(word);
+    const begin = row * (start + textLength);
+    table.put(row, [ids.words.begin, ids.beginImage, ...image], { from: 0, position: 0 });
+    segments.fill(0n, begin, begin + start);
+    let used = 0;
+    texts.forEach(({ instruction, answer }, k) => {
+      const words = [...instruction, ...answer];
+      if (used + words.length > textLength) throw new RangeError('The texts are longer than the sequence.');
+      table.put(row, words, { from: start + used, position: start });
+      segments.fill(BigInt(k + 1), begin + start + used, begin + start + used + words.length);
+      [...answer, ids.words.end].forEach((word, i) => {
+        targets[row * textLength + used + instruction.length - 1 + i] = BigInt(word);
+      });
+      used += words.length;
     });
   });
-  return { ...table.data, targets: { dtype: 'int64', shape: [rows.length, 1 + textLength], data: targets } };
+  return {
+    ids: table.data.ids,
+    positions: table.data.positions,
+    segments: { dtype: 'int64', shape: table.data.ids.shape, data: segments },
+    targets: { dtype: 'int64', shape: [rows.length, textLength], data: targets },
+  };
 }
 
 function emptyTable(rows: number, length: number, padding: number) {
@@ -75,11 +100,11 @@ function emptyTable(rows: number, length: number, padding: number) {
   } as const;
   return {
     data,
-    put(row: number, tokens: readonly number[], from: number) {
+    put(row: number, tokens: readonly number[], { from, position }: { from: number; position: number }) {
       tokens.forEach((token, i) => {
         const at = row * length + from + i;
         data.ids.data[at] = BigInt(token);
-        data.positions.data[at] = BigInt(i);
+        data.positions.data[at] = BigInt(position + i);
         data.real.data[at] = 1;
       });
     },

@@ -1,11 +1,18 @@
 import { fillUniform, randomStream } from '@gvu/core';
 import { createModules } from '@gvu/models';
-import { createGraph, exactSampler, input, output, Runtime, slice, tokenLogProb, toNumbers, weight } from '@gvu/onnx';
-import { describe, expect, it } from 'vitest';
-import { runGraph, tinyConfig, tinyModel, tinyValues } from '../../test/tiny-model.ts';
-import { codeLogits, createBackbone, embedSequences, runSequences } from './backbone.ts';
+import { createGraph, exactSampler, input, output, Runtime, slice, tokenLogProb, toNumbers } from '@gvu/onnx';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runGraph, tinyConfig, tinyModel, tinyWeights } from '../../test/tiny-model.ts';
+import { codeLogits, createBackbone, drawingMask, embedSequences, runSequences } from './backbone.ts';
 import { imageTokens } from './config.ts';
-import { drawingSequences } from './sequences.ts';
+import { readProgram } from './programs.ts';
+import { drawingSequences, readingSequences } from './sequences.ts';
+
+let runtime: Runtime;
+beforeAll(async () => {
+  runtime = await Runtime.create({ threads: 1 });
+});
+afterAll(() => runtime.dispose());
 
 const stream = randomStream(3, 'test');
 const uniform = (row: number) => {
@@ -17,18 +24,12 @@ const prompts = ['a photo of a circle', 'a photo of a red square and a blue hear
 
 describe('drawing', () => {
   it('samples from the probabilities that a whole sequence gives its codes', async () => {
-    await using runtime = await Runtime.create({ threads: 1 });
     const model = tinyModel(runtime);
     const words = prompts.map((prompt) => model.ids.words.encode(prompt));
     const drawn = await model.draw(words, [uniform(0), uniform(1)]);
 
     const graph = createGraph();
-    const values = tinyValues();
-    const modules = createModules(graph, (name) => {
-      const value = values.get(name);
-      if (!value) throw new Error(name);
-      return weight(graph, name, value);
-    });
+    const modules = createModules(graph, tinyWeights()(graph));
     const promptLength = 11; // another padding than the drawing's
     const rows = drawn.map(({ codes }, i) => ({ prompt: words[i] ?? [], codes: codes.slice(0, -1) }));
     const data = drawingSequences(model.ids, rows, { promptLength });
@@ -38,7 +39,7 @@ describe('drawing', () => {
     const positions = input(graph, 'positions', { dtype: 'int64', shape: [batch, length] });
     const real = input(graph, 'real', { dtype: 'float32', shape: [batch, length] });
     const embedded = embedSequences(backbone, ids, { imageAt: promptLength + 2 });
-    const hidden = runSequences(backbone, embedded, { positions, real });
+    const hidden = runSequences(backbone, embedded, { positions, mask: drawingMask(backbone, real) });
     const codes = input(graph, 'codes', { dtype: 'int64', shape: [batch, imageTokens] });
     output('logProbs', tokenLogProb(codeLogits(backbone, slice(hidden, 1, { start: -imageTokens })), codes));
     const all = drawn.flatMap((image) => image.codes);
@@ -57,7 +58,6 @@ describe('drawing', () => {
   });
 
   it('does not depend on the rows beside it or on the padding', async () => {
-    await using runtime = await Runtime.create({ threads: 1 });
     const model = tinyModel(runtime);
     const words = prompts.map((prompt) => model.ids.words.encode(prompt));
     const both = await model.draw(words, [uniform(0), uniform(1)]);
@@ -70,7 +70,6 @@ describe('reading', () => {
   const codes = Array.from({ length: 64 }, (_, i) => i % 8);
 
   it('gives each word a probability, and all first words one together', async () => {
-    await using runtime = await Runtime.create({ threads: 1 });
     const model = tinyModel(runtime);
     const instruction = model.ids.words.encode('describe the image in detail');
     const rows = Array.from({ length: model.ids.words.size }, (_, word) => ({ codes, instruction, answer: [word] }));
@@ -81,7 +80,6 @@ describe('reading', () => {
   });
 
   it('depends on the image and the instruction, not on the rows beside it', async () => {
-    await using runtime = await Runtime.create({ threads: 1 });
     const model = tinyModel(runtime);
     const answer = model.ids.words.encode('a photo of a circle');
     const row = { codes, instruction: [5, 6], answer };
@@ -100,8 +98,26 @@ describe('reading', () => {
   });
 });
 
+it('reads several texts of an image as if each were alone', async () => {
+  const model = tinyModel(runtime);
+  const codes = Array.from({ length: 64 }, (_, i) => (i * 5) % 8);
+  const texts = [
+    { instruction: [4, 5, 6], answer: [7, 8] },
+    { instruction: [9], answer: [10, 11, 12] },
+    { instruction: [6, 4], answer: [5] },
+  ];
+  const alone = await model.read(texts.map((text) => ({ ...text, codes })));
+  const options = { config: tinyConfig, weights: tinyWeights(), rows: 1 };
+  await using session = await runtime.load(readProgram(options, { textLength: 14 }));
+  const { logProbs } = await session.run<'logProbs'>({
+    ...readingSequences(model.ids, [{ codes, texts }], { textLength: 14 }),
+  });
+  const together = toNumbers(logProbs).filter((value) => value !== 0);
+  expect(together).toHaveLength(9);
+  for (const [i, value] of alone.flat().entries()) expect(Math.abs(value - (together[i] ?? 0))).toBeLessThan(1e-4);
+});
+
 it('decodes the same codes and noise to the same pixels, and other noise to others', async () => {
-  await using runtime = await Runtime.create({ threads: 1 });
   const model = tinyModel(runtime);
   const codes = Array.from({ length: 64 }, (_, i) => (i * 3) % 8);
   const [first, second, third] = await model.decode([codes, codes, codes], [stream.at(1), stream.at(1), stream.at(2)]);

@@ -7,7 +7,7 @@ import { exactSampler, type Runtime, type SamplerOptions, sizeOf, type TensorDat
 import { imageSide, imageSize } from '../world/index.ts';
 import { imageTokens, patchSize, type ShapesConfig, type TokenIds, tokenIds } from './config.ts';
 import { decodeProgram, drawProgram, encodeProgram, readProgram, type WeightSource } from './programs.ts';
-import { drawingSequences, type ReadingRow, readingSequences } from './sequences.ts';
+import { drawingSequences, readingSequences, type Text } from './sequences.ts';
 
 export interface ShapesModelOptions {
   readonly config: ShapesConfig;
@@ -92,17 +92,19 @@ export class ShapesModel {
     return inRows(codes, imageTokens).map((row, i) => ({ codes: row, logProbs: logProbs[i] ?? [] }));
   }
 
-  /** For each row the log-probabilities of its answer's words, in nats, and of the end after it. */
-  async read(rows: readonly ReadingRow[]): Promise<number[][]> {
-    const textLength = Math.max(...rows.map(({ instruction, answer }) => instruction.length + answer.length));
-    const padded = Math.ceil(textLength / 4) * 4 + 1;
-    const key = `read ${rows.length} ${padded}`;
-    const options = { ...this.#options, rows: rows.length };
-    const session = await this.#session(key, () => readProgram(options, { textLength: padded }));
+  /** For each image and text the log-probabilities of the answer's words, in nats, and of the end after it. */
+  async read(pairs: readonly (Text & { readonly codes: Codes })[]): Promise<number[][]> {
+    const textLength = Math.max(...pairs.map(({ instruction, answer }) => instruction.length + answer.length));
+    const padded = Math.ceil(textLength / 4) * 4;
+    const options = { ...this.#options, rows: pairs.length };
+    const session = await this.#session(`read ${pairs.length} ${padded}`, () =>
+      readProgram(options, { textLength: padded }),
+    );
+    const rows = pairs.map(({ codes, ...text }) => ({ codes, texts: [text] }));
     const { logProbs } = await session.run<'logProbs'>({ ...readingSequences(this.ids, rows, { textLength: padded }) });
-    return inRows(logProbs, padded + 1).map((row, i) => {
-      const { instruction = [], answer = [] } = rows[i] ?? {};
-      return row.slice(instruction.length, instruction.length + answer.length + 1);
+    return inRows(logProbs, padded).map((row, i) => {
+      const { instruction = [], answer = [] } = pairs[i] ?? {};
+      return row.slice(instruction.length - 1, instruction.length + answer.length);
     });
   }
 

@@ -1,73 +1,82 @@
-/** What the backbone learns from at a step: rows that draw, rows that describe, rows that answer questions. */
+/**
+ * What the backbone learns from at a step: images to draw, and images to read. Of each of the latter it reads the prompt that the
+ * image was made for, another true description, and a question, in one sequence: an image costs more than its texts.
+ */
 import { randomStream } from '@gvu/core';
 import type { TensorData } from '@gvu/onnx';
 import { imageTokens, type TokenIds } from '../model/config.ts';
-import { drawingSequences, readingSequences } from '../model/sequences.ts';
-import { askAbout, type Catalogue, describeInstruction, type World } from '../world/index.ts';
-import { type BackboneBatch, sequenceLength } from './backbone-program.ts';
+import { drawingSequences, readingSequences, type Text } from '../model/sequences.ts';
+import { askAbout, type Catalogue, describeInstruction, describeScene, type World } from '../world/index.ts';
+import type { BackboneBatch } from './backbone-program.ts';
 import type { Example } from './data.ts';
 
-export interface BackboneRows extends BackboneBatch {
-  /** Of the rows that read, those that answer a question; the others describe. */
-  readonly questions: number;
+export type EncodedExample = Example & { readonly codes: readonly number[] };
+
+export interface DataOptions {
+  readonly world: World;
+  readonly catalogue: Catalogue;
+  readonly ids: TokenIds;
+  readonly batch: BackboneBatch;
+  readonly seed: number;
 }
 
-/** The feeds of a step: the first examples are drawn, then some are described, the last ones are asked about. */
+/** The feeds of a step, of `drawing + reading` examples: the first ones are drawn, the others read. */
 export function backboneFeeds(
-  ids: TokenIds,
-  examples: readonly (Example & { readonly codes: readonly number[] })[],
-  { rows, world, seed, step }: { rows: BackboneRows; world: World; seed: number; step: number },
+  examples: readonly EncodedExample[],
+  step: number,
+  { world, catalogue, ids, batch, seed }: DataOptions,
 ): Record<string, TensorData> {
-  const { drawing, reading, questions, textLength } = rows;
-  const length = sequenceLength(rows);
-  const asked = randomStream(seed, 'shapes/pretrain/question');
+  const { drawing, promptLength, textLength } = batch;
+  const [described, asked] = [
+    randomStream(seed, 'shapes/pretrain/description'),
+    randomStream(seed, 'shapes/pretrain/question'),
+  ];
+  const toDraw = examples.slice(0, drawing);
   const drawn = drawingSequences(
     ids,
-    examples
-      .slice(0, drawing)
-      // Nothing follows the last code.
-      .map(({ prompt, codes }) => ({ prompt: ids.words.encode(prompt), codes: codes.slice(0, -1) })),
-    { promptLength: length - imageTokens - 1 },
+    toDraw.map(({ prompt, codes }) => ({ prompt: ids.words.encode(prompt), codes: codes.slice(0, -1) })),
+    { promptLength },
   );
   const read = readingSequences(
     ids,
     examples.slice(drawing).map(({ prompt, scene, codes }, row) => {
-      if (row < reading - questions) return { codes, ...encoded(ids, describeInstruction, prompt) };
+      const other = describeScene(scene, catalogue, { address: described.at(step, row) });
       const { question, answer } = askAbout(world, scene, asked.at(step, row));
-      return { codes, ...encoded(ids, question, answer) };
+      const texts = [
+        textOf(ids, describeInstruction, prompt),
+        textOf(ids, describeInstruction, other?.metadata.prompt ?? prompt),
+        textOf(ids, question, answer),
+      ];
+      return { codes, texts };
     }),
     { textLength },
   );
-  const shape = [drawing + reading, length];
+  const codes = toDraw.flatMap((example) => example.codes);
   return {
-    ids: { dtype: 'int64', shape, data: joined(drawn.ids.data, read.ids.data) },
-    positions: { dtype: 'int64', shape, data: joined(drawn.positions.data, read.positions.data) },
-    real: { dtype: 'float32', shape, data: Float32Array.from([...drawn.real.data, ...read.real.data]) },
-    codeTargets: {
-      dtype: 'int64',
-      shape: [drawing, imageTokens],
-      data: BigInt64Array.from(
-        examples.slice(0, drawing).flatMap(({ codes }) => codes),
-        BigInt,
-      ),
-    },
-    wordTargets: read.targets,
+    'drawing ids': drawn.ids,
+    'drawing positions': drawn.positions,
+    'drawing real': drawn.real,
+    'drawing targets': { dtype: 'int64', shape: [drawing, imageTokens], data: BigInt64Array.from(codes, BigInt) },
+    'reading ids': read.ids,
+    'reading positions': read.positions,
+    'reading segments': read.segments,
+    'reading targets': read.targets,
   };
 }
 
-/** Words of the longest description with its instruction; questions with their answers are shorter. */
-export function textLengthOf(catalogue: Catalogue, { words }: TokenIds): number {
-  const lengths = catalogue.entries.map(({ metadata }) => words.encode(metadata.prompt).length);
-  return words.encode(describeInstruction).length + Math.max(...lengths);
+/** Words of a world's longest question and its answer. */
+const questionLength = 12;
+
+/** Words of the longest prompt, and of all texts of an image together. */
+export function textLengths(
+  catalogue: Catalogue,
+  { words }: TokenIds,
+): Pick<BackboneBatch, 'promptLength' | 'textLength'> {
+  const promptLength = Math.max(...catalogue.entries.map(({ metadata }) => words.encode(metadata.prompt).length));
+  const description = words.encode(describeInstruction).length + promptLength;
+  return { promptLength, textLength: 2 * description + questionLength };
 }
 
-function encoded({ words }: TokenIds, instruction: string, answer: string) {
+function textOf({ words }: TokenIds, instruction: string, answer: string): Text {
   return { instruction: words.encode(instruction), answer: words.encode(answer) };
-}
-
-function joined(a: BigInt64Array, b: BigInt64Array): BigInt64Array {
-  const all = new BigInt64Array(a.length + b.length);
-  all.set(a);
-  all.set(b, a.length);
-  return all;
 }

@@ -1,5 +1,5 @@
 /**
- * One step of pre-training of the backbone as a program: rows that draw and rows that read in one batch.
+ * One step of pre-training of the backbone as a program: rows that draw, and rows that read several texts of one image.
  *
  * Hidden matrices follow Muon, everything else (embeddings, head, norms) AdamW. Each group lives in one flat vector, the
  * matrices ordered by shape, so that those of one shape are one slice.
@@ -9,7 +9,6 @@ import {
   adamw,
   add,
   compile,
-  concat,
   createGraph,
   crossEntropy,
   type FlatLayout,
@@ -26,7 +25,15 @@ import {
   type Tensor,
   unflatten,
 } from '@gvu/onnx';
-import { codeLogits, createBackbone, embedSequences, runSequences, wordLogits } from '../model/backbone.ts';
+import {
+  codeLogits,
+  createBackbone,
+  drawingMask,
+  embedSequences,
+  readingMask,
+  runSequences,
+  wordLogits,
+} from '../model/backbone.ts';
 import { backboneParameters, imageTokens, type ShapesConfig } from '../model/config.ts';
 import { readingImageAt } from '../model/sequences.ts';
 import { muon } from './muon.ts';
@@ -37,7 +44,9 @@ export interface BackboneBatch {
   /** Rows that draw, and rows that read. */
   readonly drawing: number;
   readonly reading: number;
-  /** Words of the longest instruction with its answer. */
+  /** Words of the longest prompt. */
+  readonly promptLength: number;
+  /** Words of all texts of an image together. */
   readonly textLength: number;
 }
 
@@ -56,8 +65,7 @@ export function backboneLayouts(config: ShapesConfig): { hidden: FlatLayout; res
 }
 
 export function backboneProgram(config: ShapesConfig, batch: BackboneBatch): Program {
-  const { drawing, reading, textLength } = batch;
-  const length = sequenceLength(batch);
+  const { drawing, reading, promptLength, textLength } = batch;
   const graph = createGraph({ name: 'pretrain backbone' });
   const vector = (name: string, shape: readonly number[]) => input(graph, name, { dtype: 'float32', shape });
   const integers = (name: string, shape: readonly number[]) => input(graph, name, { dtype: 'int64', shape });
@@ -69,29 +77,32 @@ export function backboneProgram(config: ShapesConfig, batch: BackboneBatch): Pro
     firstMoment: vector('firstMoment', [flatSize(layouts.rest)]),
     secondMoment: vector('secondMoment', [flatSize(layouts.rest)]),
   };
-  const rows = drawing + reading;
-  const ids = integers('ids', [rows, length]);
-  const positions = integers('positions', [rows, length]);
-  const real = vector('real', [rows, length]);
-  const codeTargets = integers('codeTargets', [drawing, imageTokens]);
-  const wordTargets = integers('wordTargets', [reading, 1 + textLength]);
-
   const tensors = new Map([...unflatten(state.hidden, layouts.hidden), ...unflatten(state.rest, layouts.rest)]);
   const modules = createModules(graph, (name) => tensors.get(name) ?? state.rest, undefined, { joined: true });
-  const backbone = createBackbone(modules, config, { positions: length });
-  const [drawingIds, readingIds = ids] = split(ids, 0, [drawing, reading]);
-  const drawingImageAt = length - imageTokens + 1;
-  const embedded = concat(
-    [
-      embedSequences(backbone, drawingIds, { imageAt: drawingImageAt }),
-      embedSequences(backbone, readingIds, { imageAt: readingImageAt }),
-    ],
-    0,
+  const length = readingImageAt + imageTokens + textLength;
+  const backbone = createBackbone(modules, config, { positions: Math.max(length, drawingLength(batch)) });
+
+  const drawn = runSequences(
+    backbone,
+    embedSequences(backbone, integers('drawing ids', [drawing, drawingLength(batch)]), { imageAt: promptLength + 2 }),
+    {
+      positions: integers('drawing positions', [drawing, drawingLength(batch)]),
+      mask: drawingMask(backbone, vector('drawing real', [drawing, drawingLength(batch)])),
+    },
   );
-  const last = runSequences(backbone, embedded, { positions, real });
-  const [drawn, read = last] = split(last, 0, [drawing, reading]);
-  const drawingLoss = crossEntropy(codeLogits(backbone, slice(drawn, 1, { start: -imageTokens })), codeTargets);
-  const words = wordLogits(backbone, slice(read, 1, { start: -1 - textLength }));
+  const codes = codeLogits(backbone, slice(drawn, 1, { start: -imageTokens }));
+  const drawingLoss = crossEntropy(codes, integers('drawing targets', [drawing, imageTokens]));
+
+  const read = runSequences(
+    backbone,
+    embedSequences(backbone, integers('reading ids', [reading, length]), { imageAt: readingImageAt }),
+    {
+      positions: integers('reading positions', [reading, length]),
+      mask: readingMask(backbone, integers('reading segments', [reading, length])),
+    },
+  );
+  const words = wordLogits(backbone, slice(read, 1, { start: -textLength }));
+  const wordTargets = integers('reading targets', [reading, textLength]);
   const readingLoss = crossEntropy(words, wordTargets, { ignoreIndex: -1 });
   const loss = add(drawingLoss, readingLoss);
 
@@ -126,9 +137,9 @@ export function backboneProgram(config: ShapesConfig, batch: BackboneBatch): Pro
   return compile(graph);
 }
 
-/** The length that rows of both kinds are padded to: that of reading, the longer one. */
-export function sequenceLength({ textLength }: Pick<BackboneBatch, 'textLength'>): number {
-  return readingImageAt + imageTokens + textLength;
+/** Of the rows that draw: nothing follows their last code, which is left out. */
+export function drawingLength({ promptLength }: Pick<BackboneBatch, 'promptLength'>): number {
+  return promptLength + 2 + imageTokens - 1;
 }
 
 interface FlatMuon {

@@ -1,10 +1,10 @@
 /** The second stage: the backbone, over the codes that the finished tokenizer gives to images. */
 import { biasCorrections, type FlatLayout, flatSize, packFlat, unpackFlat } from '@gvu/onnx';
-import { backboneParameters, type ShapesConfig, tokenIds } from '../model/config.ts';
+import { backboneParameters, type ShapesConfig } from '../model/config.ts';
 import type { ShapesModel } from '../model/shapes-model.ts';
 import type { ModelValues } from '../model/weights.ts';
 import type { Catalogue, PromptWeights } from '../world/index.ts';
-import { backboneFeeds, textLengthOf } from './backbone-data.ts';
+import { backboneFeeds, textLengths } from './backbone-data.ts';
 import { backboneLayouts, backboneOptimiser, backboneProgram } from './backbone-program.ts';
 import { exampleSource } from './data.ts';
 import { initialValues } from './initial.ts';
@@ -14,10 +14,9 @@ import type { Feeds, Stage } from './train-stage.ts';
 
 export interface BackboneTraining {
   readonly steps: number;
-  /** Rows that draw, rows that describe, rows that answer a question. */
+  /** Images that are drawn and images that are read in a step. */
   readonly drawing: number;
-  readonly describing: number;
-  readonly answering: number;
+  readonly reading: number;
   /** Peak rates of Muon (matrices) and of AdamW (the rest). */
   readonly matrixRate: number;
   readonly learningRate: number;
@@ -31,13 +30,8 @@ export function backboneStage(
   { seed, training, tokenizerIdentity }: { seed: number; training: BackboneTraining; tokenizerIdentity: unknown },
 ): Stage {
   const { config, ids } = tokenizer;
-  const { steps, drawing, describing, answering, matrixRate, learningRate, weights } = training;
-  const rows = {
-    drawing,
-    reading: describing + answering,
-    questions: answering,
-    textLength: textLengthOf(catalogue, ids),
-  };
+  const { steps, drawing, reading, matrixRate, learningRate, weights } = training;
+  const batch = { drawing, reading, ...textLengths(catalogue, ids) };
   const layouts = backboneLayouts(config);
   const first = initialValues(backboneParameters(config), seed);
   const pack = (layout: FlatLayout) =>
@@ -48,7 +42,7 @@ export function backboneStage(
     name: 'backbone',
     steps,
     identity: { tokenizer: tokenizerIdentity, seed, training },
-    program: backboneProgram(config, rows),
+    program: backboneProgram(config, batch),
     variables: {
       hidden: pack(layouts.hidden),
       momentum: zeros(layouts.hidden),
@@ -57,15 +51,15 @@ export function backboneStage(
       secondMoment: zeros(layouts.rest),
     },
     async feeds(step) {
-      const examples = Array.from({ length: drawing + rows.reading }, (_, row) => example(step, row));
+      const examples = Array.from({ length: drawing + reading }, (_, row) => example(step, row));
       const codes = await tokenizer.encode(examples.map(({ pixels }) => pixels));
       const { correction1, correction2 } = biasCorrections(step + 1, backboneOptimiser);
       const rate = learningRateAt({ peak: 1, steps, warmup: Math.min(40, steps / 10), fall: 0.45 }, step);
       return {
         ...backboneFeeds(
-          tokenIds(config),
           examples.map((each, row) => ({ ...each, codes: codes[row] ?? [] })),
-          { rows, world: config.world, seed, step },
+          step,
+          { world: config.world, catalogue, ids, batch, seed },
         ),
         matrixRate: scalar(matrixRate * rate),
         learningRate: scalar(learningRate * rate),

@@ -10,6 +10,6 @@ export {
 } from './evaluate-drawing.ts';
 export { promptLogProbs, type ReadingScores, readingScores } from './evaluate-reading.ts';
 export type { EvaluationOptions, Score } from './evaluation.ts';
-export { type BaseReport, type PretrainOptions, type PretrainReport, pretrain, shippedRecipe } from './pretrain.ts';
+export { type BaseReport, defaultRecipe, type PretrainOptions, type PretrainReport, pretrain } from './pretrain.ts';
 export { reportText } from './report.ts';
 export type { StageProgress } from './train-stage.ts';

@@ -1,7 +1,13 @@
 import { createGraph, input, output, Runtime, tensorData, toNumbers } from '@gvu/onnx';
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runGraph } from '../../test/tiny-model.ts';
 import { muon, orthogonal } from './muon.ts';
+
+let runtime: Runtime;
+beforeAll(async () => {
+  runtime = await Runtime.create({ threads: 1 });
+});
+afterAll(() => runtime.dispose());
 
 /** Matrices whose singular values differ by a factor of about ten. */
 const matrices = (count: number, rows: number, columns: number) =>
@@ -17,7 +23,6 @@ describe('orthogonal', () => {
     [4, 9],
     [9, 4],
   ])('brings the singular values of %i x %i to about one', async (rows, columns) => {
-    await using runtime = await Runtime.create({ threads: 1 });
     const graph = createGraph();
     output('y', orthogonal(input(graph, 'x', { dtype: 'float32', shape: [2, rows, columns] })));
     const x = matrices(2, rows, columns);
@@ -42,7 +47,6 @@ describe('orthogonal', () => {
 });
 
 it('moves tall matrices further, by the gradient and what is left of those before', async () => {
-  await using runtime = await Runtime.create({ threads: 1 });
   const shape = [1, 8, 2];
   const graph = createGraph();
   const tensor = (name: string) => input(graph, name, { dtype: 'float32', shape });

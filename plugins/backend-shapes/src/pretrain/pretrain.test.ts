@@ -16,8 +16,7 @@ const options: PretrainOptions = {
   backbone: {
     steps: 30,
     drawing: 2,
-    describing: 2,
-    answering: 1,
+    reading: 2,
     matrixRate: 0.02,
     learningRate: 3e-3,
     weights: equalWeights,
