@@ -49,6 +49,11 @@ describe('names', () => {
     expect(() => declare(graph)).toThrow('GVU_GRAPH_NAME');
   });
 
+  test('of inputs are those asked for, also when the type comes from a value with a name of its own', () => {
+    const type = { name: 'old', dtype: 'float32', shape: [2] } as const;
+    expect(input(createGraph(), 'new', type).name).toBe('new');
+  });
+
   test('two outputs may not share one', () => {
     const graph = createGraph();
     const x = input(graph, 'x', vector);

@@ -111,9 +111,9 @@ export function createGraph(options: { name?: string; target?: Target } = {}): G
 }
 
 /** A value that every run must feed. Names are the interface of the program: they are used as given. */
-export function input(graph: Graph, name: string, type: TensorType): Tensor {
+export function input(graph: Graph, name: string, { dtype, shape }: TensorType): Tensor {
   claimName(graph, name);
-  const tensor: Tensor = { name, ...type, block: graph.main, source: { kind: 'input' } };
+  const tensor: Tensor = { name, dtype, shape, block: graph.main, source: { kind: 'input' } };
   graph.main.inputs.push(tensor);
   return tensor;
 }
