@@ -258,6 +258,21 @@ describe('drawToken', () => {
     },
   );
 
+  it('knows the log-probability of what guidance makes of tokens that must not be drawn', async () => {
+    const graph = createGraph();
+    const type = { dtype: 'float32', shape: [1, 4] } as const;
+    const uniform = input(graph, 'uniform', { dtype: 'float32', shape: [1, 1] });
+    const draw = drawToken(input(graph, 'logits', type), uniform, exactSampler, input(graph, 'policy logits', type));
+    output('sampler', draw.samplerLogProb);
+    const { sampler: sampled } = await runGraph(graph, {
+      // Each is finite, their sum is not.
+      logits: tensorData('float32', type.shape, [0, -3.4e38, -3.4e38, 0]),
+      'policy logits': tensorData('float32', type.shape, [0, -3.4e38, -3.4e38, 0]),
+      uniform: tensorData('float32', [1, 1], [0.5]),
+    });
+    expect(sampled && toNumbers(sampled)).toEqual([expect.closeTo(-Math.LN2, 6)]);
+  });
+
   it('takes the likeliest token at temperature 0', async () => {
     const graph = createGraph();
     const draw = drawToken(

@@ -11,7 +11,7 @@
  */
 import { onnxErrors } from '../errors.ts';
 import type { Tensor } from '../graph/graph.ts';
-import { add, cast, greaterOrEqual, less, lessOrEqual, mul, sub, where } from '../ops/arithmetic.ts';
+import { add, cast, greaterOrEqual, less, lessOrEqual, mul, where } from '../ops/arithmetic.ts';
 import { argmax, cumsum, logSoftmax, reduceMax, softmax, sum, topK } from '../ops/linear.ts';
 import { gatherElements, slice } from '../ops/movement.ts';
 
@@ -66,8 +66,8 @@ export function drawToken(
 
 /** For each row of x [B, V], 0 when all of it is finite and NaN otherwise: [B, 1]. */
 function zeroIfFinite(x: Tensor): Tensor {
-  const total = sum(x, [1], { keepDims: true });
-  return sub(total, total);
+  // Element by element: the sum of finite numbers may be infinite.
+  return sum(mul(x, 0), [1], { keepDims: true });
 }
 
 function truncatedDraw(
