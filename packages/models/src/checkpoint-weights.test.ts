@@ -50,9 +50,11 @@ describe('checkWeights', () => {
     const entry = checkpoint.tensors.get('half');
     if (!entry) throw new Error('it was written above');
     const eight = { ...entry, dtype: undefined, fileDType: 'F8_E4M3' as const };
-    expect(() =>
-      checkWeights({ files: [], tensors: new Map([['half', eight]]) }, [{ name: 'half', shape: [2] }]),
-    ).toThrowError(/'half' is F8_E4M3, which cannot be computed with/);
+    const whole = { ...entry, dtype: 'int64', fileDType: 'I64' } as const;
+    for (const found of [eight, whole])
+      expect(() =>
+        checkWeights({ files: [], tensors: new Map([['half', found]]) }, [{ name: 'half', shape: [2] }]),
+      ).toThrowError(`'half' is ${found.fileDType}, which cannot be computed with`);
   });
 });
 

@@ -2,7 +2,16 @@
  * Weights of a checkpoint as tensors of a graph: they stay in their files, and are cast in the graph when the computation
  * wants another dtype (bfloat16 files on a CPU, say).
  */
-import { type Checkpoint, cast, type FlatEntry, type FloatDType, type Graph, type Tensor, weight } from '@gvu/onnx';
+import {
+  type Checkpoint,
+  cast,
+  dtypes,
+  type FlatEntry,
+  type FloatDType,
+  type Graph,
+  type Tensor,
+  weight,
+} from '@gvu/onnx';
 import { modelErrors } from './errors.ts';
 
 /** A source for `createModules`: the checkpoint's tensor of that name, in the dtype of the computation. */
@@ -27,7 +36,9 @@ export function checkWeights(checkpoint: Checkpoint, expected: readonly FlatEntr
     if (!entry) return [`'${name}' is missing`];
     if (entry.shape.join() !== shape.join())
       return [`'${name}' is [${entry.shape.join(', ')}], not [${shape.join(', ')}]`];
-    return entry.dtype ? [] : [`'${name}' is ${entry.fileDType}, which cannot be computed with`];
+    return entry.dtype && dtypes[entry.dtype].float
+      ? []
+      : [`'${name}' is ${entry.fileDType}, which cannot be computed with`];
   });
   if (problems.length > 0) throw unusable(problems);
 }
