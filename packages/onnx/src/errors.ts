@@ -27,6 +27,7 @@ export const onnxErrors = defineErrors({
   GVU_MODEL_FILES: 'Files that an ONNX model keeps its weights in are missing or may not be used.',
   GVU_MODEL_INPUTS: 'The tensors given for the inputs of an ONNX model are not those that it takes.',
   GVU_MODEL_UNSUPPORTED: 'An ONNX model uses operators, or forms of them, that cannot be imported.',
+  GVU_OPTIMISER_OPTIONS: 'An option of the optimiser or of gradient clipping is out of range.',
   GVU_RUNTIME_ABORTED: 'A run was aborted by its signal.',
   GVU_RUNTIME_CLOSED: 'A runtime, a session or variables were used after their disposal.',
   GVU_RUNTIME_CRASHED: 'The worker thread of a runtime has ended unexpectedly.',

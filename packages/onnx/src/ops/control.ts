@@ -1,4 +1,5 @@
 /** Control flow. A loop is how generation runs as one program; bodies see the values around them without copying weights. */
+import { onnxErrors } from '../errors.ts';
 import { blockInput, buildBlock, constant, DYNAMIC, emit, type Graph, output, type Tensor } from '../graph/graph.ts';
 
 /** A value handed from one iteration to the next; `grows` names an axis whose length changes. */
@@ -27,6 +28,13 @@ export function loop(
       }),
     );
     const result = body(iteration, values);
+    // One too few or too many would pass for a kept value, and silently so.
+    if (result.carried.length !== carried.length)
+      throw onnxErrors.error(
+        'GVU_GRAPH_SHAPE',
+        `The body of '${name}' gives ${result.carried.length} carried values for ${carried.length}.`,
+        { hint: 'Give every carried value its next one, in the same order.' },
+      );
     // ONNX wants every body output to be made in the body, which a value passed through unchanged is not.
     const own = (tensor: Tensor) =>
       tensor.block === inner && tensor.source.kind === 'node'

@@ -80,7 +80,11 @@ interface Range {
 export function slice(x: Tensor, axis: number, range: Range): Tensor {
   const { graph } = x.block;
   const along = positive(x, axis);
-  const dim = x.shape[along] ?? 0;
+  const dim = x.shape[along];
+  if (dim === undefined)
+    throw onnxErrors.error('GVU_GRAPH_SHAPE', `${typeText(x)} has no axis ${axis} to slice.`, {
+      hint: `Axes go from 0 to ${x.shape.length - 1}, or from -1 backwards.`,
+    });
   const { step = 1 } = range;
   const bound = (value: number | undefined, fallback: number) => {
     if (value === undefined) return fallback;

@@ -295,7 +295,7 @@ describe('drawToken', () => {
     expect(() =>
       drawToken(one, uniform, { temperature: -1, topK: 1.5, topP: 0, minP: 2 }),
     ).toThrowErrorMatchingInlineSnapshot(
-      `[GvuError: GVU_SAMPLER_OPTIONS: temperature -1 is not in [0, 100]; topK 1.5 is not a whole number from 0; topP 0 is not in (0, 1]; minP 2 is not in [0, 1]. Use temperature 1, topK 0, topP 1, minP 0 to draw from the policy itself.]`,
+      `[GvuError: GVU_SAMPLER_OPTIONS: temperature -1 is neither 0 nor in [1e-6, 100]; topK 1.5 is not a whole number from 0; topP 0 is not in [1e-6, 1]; minP 2 is not in [0, 1]. Use temperature 1, topK 0, topP 1, minP 0 to draw from the policy itself.]`,
     );
   });
 });

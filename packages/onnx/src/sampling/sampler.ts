@@ -110,9 +110,11 @@ function inverseCdf(logits: Tensor, uniform: Tensor): { token: Tensor; samplerLo
 
 function checkSampler({ temperature, topK: k, topP, minP }: SamplerOptions): void {
   const problems: string[] = [];
-  if (!(temperature >= 0 && temperature <= 100)) problems.push(`temperature ${temperature} is not in [0, 100]`);
+  // Smaller ones would scale logits beyond what a mask can hide.
+  if (temperature !== 0 && !(temperature >= 1e-6 && temperature <= 100))
+    problems.push(`temperature ${temperature} is neither 0 nor in [1e-6, 100]`);
   if (!Number.isInteger(k) || k < 0) problems.push(`topK ${k} is not a whole number from 0`);
-  if (!(topP > 0 && topP <= 1)) problems.push(`topP ${topP} is not in (0, 1]`);
+  if (!(topP >= 1e-6 && topP <= 1)) problems.push(`topP ${topP} is not in [1e-6, 1]`);
   if (!(minP >= 0 && minP <= 1)) problems.push(`minP ${minP} is not in [0, 1]`);
   if (problems.length > 0)
     throw onnxErrors.error('GVU_SAMPLER_OPTIONS', `${problems.join('; ')}.`, {

@@ -5,6 +5,7 @@
  * Source: Loshchilov & Hutter 2019 (decoupled weight decay), with the arithmetic of torch.optim.AdamW: decay before the
  * update, epsilon outside the bias correction. Clipping by the global norm follows torch.nn.utils.clip_grad_norm_.
  */
+import { onnxErrors } from '../errors.ts';
 import type { Tensor } from '../graph/graph.ts';
 import { add, div, minimum, mul, sqrt, sub } from '../ops/arithmetic.ts';
 import { sum } from '../ops/linear.ts';
@@ -49,6 +50,12 @@ export function biasCorrections(
 export function adamw(state: AdamWState, options: AdamWOptions, decayMask?: Tensor): AdamWUpdate {
   const { parameters, gradient, learningRate, correction1, correction2 } = state;
   const { beta1, beta2, epsilon, weightDecay } = options;
+  refuse([
+    ...outside('beta1', beta1, beta1 >= 0 && beta1 < 1, '[0, 1)'),
+    ...outside('beta2', beta2, beta2 >= 0 && beta2 < 1, '[0, 1)'),
+    ...outside('epsilon', epsilon, epsilon > 0 && epsilon < 1, '(0, 1)'),
+    ...outside('weightDecay', weightDecay, weightDecay >= 0 && Number.isFinite(weightDecay), '[0, infinity)'),
+  ]);
   // The gradient's terms come first, so that nothing of the update is computed, and held, before the gradient is there.
   const firstMoment = add(mul(gradient, 1 - beta1), mul(state.firstMoment, beta1));
   const secondMoment = add(mul(mul(gradient, gradient), 1 - beta2), mul(state.secondMoment, beta2));
@@ -61,7 +68,20 @@ export function adamw(state: AdamWState, options: AdamWOptions, decayMask?: Tens
 
 /** The gradient scaled down so that its Euclidean norm is at most `maxNorm`, and the norm before that (scalar). */
 export function clipByGlobalNorm(gradient: Tensor, maxNorm: number): { gradient: Tensor; norm: Tensor } {
+  refuse(outside('maxNorm', maxNorm, maxNorm > 0 && Number.isFinite(maxNorm), '(0, infinity)'));
   const norm = sqrt(sum(mul(gradient, gradient)));
   const scale = minimum(div(maxNorm, add(norm, 1e-6)), 1);
   return { gradient: mul(gradient, scale), norm };
+}
+
+function outside(name: string, value: number, fits: boolean, range: string): readonly string[] {
+  return fits ? [] : [`${name} is ${value}, not in ${range}`];
+}
+
+function refuse(problems: readonly string[]): void {
+  if (problems.length === 0) return;
+  throw onnxErrors.error('GVU_OPTIMISER_OPTIONS', `${problems.join('; ')}.`, {
+    hint: 'The usual values are beta1 0.9, beta2 0.999, epsilon 1e-8, weightDecay 0.01, maxNorm 1.',
+    details: { problems },
+  });
 }

@@ -1,4 +1,5 @@
 /** Gradient rules of the operators that move elements: each is the opposite movement. */
+import { dtypes } from '../../dtype.ts';
 import { onnxErrors } from '../../errors.ts';
 import { constant, type Tensor } from '../../graph/graph.ts';
 import { constantValues } from '../../graph/specs/spec.ts';
@@ -163,7 +164,7 @@ function scatterSum(
   updates: Tensor,
   axis: number,
 ): Tensor {
-  const wide = x.dtype === 'float16' ? 'float32' : x.dtype;
+  const wide = dtypes[x.dtype].bytes < 4 ? 'float32' : x.dtype;
   const start = sum ? cast(sum, wide) : full(x.block.graph, { dtype: wide, shape: x.shape }, 0);
   return cast(scatterElements(start, indices, cast(updates, wide), { axis, reduction: 'add' }), x.dtype);
 }
