@@ -3,9 +3,9 @@
 Both exporters of PyTorch (the older one by tracing, and torch.export), several operator sets and both forms of attention,
 because each writes other operators. The weights are random. Run it again only for other exporters:
 
-    python -m venv /tmp/venv
-    /tmp/venv/bin/pip install torch==2.13.0 transformers==5.18.0 safetensors onnx==1.23.1 onnxscript==0.7.2
-    /tmp/venv/bin/python tools/onnx-exports/export.py
+    python -m venv .venv
+    .venv/bin/pip install torch==2.13.0 transformers==5.18.0 safetensors onnx==1.23.1 onnxscript==0.7.2
+    .venv/bin/python tools/onnx-exports/export.py
 """
 
 from pathlib import Path

@@ -4,8 +4,8 @@ which type constraint each of its operands and results is under.
 The table is needed because an ONNX Runtime kernel without an upper version matches only nodes of exactly its own version
 (see packages/onnx/src/lowering/kernels.ts). Run it again only to learn newer operator sets:
 
-    python -m venv /tmp/venv && /tmp/venv/bin/pip install onnx==1.23.1
-    /tmp/venv/bin/python tools/onnx-versions/generate.py
+    python -m venv .venv && .venv/bin/pip install onnx==1.23.1
+    .venv/bin/python tools/onnx-versions/generate.py
 """
 
 import json
