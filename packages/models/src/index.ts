@@ -1,3 +1,21 @@
+export type {
+  ActiveAdapter,
+  Backend,
+  Drawing,
+  DrawRequest,
+  Pixels,
+  PolicyGraphOptions,
+  PolicyKind,
+  PolicyTerms,
+  PromptTrace,
+  Question,
+  ReadRequest,
+  Representation,
+  ShownImage,
+  TrainablePolicy,
+  UseOptions,
+} from './backend.ts';
+export { type BackendDeps, backends } from './backends.ts';
 export { checkpointWeights, checkWeights } from './checkpoint-weights.ts';
 export { type DecoderConfig, decoderConfig, type RopeScaling } from './decoder/config.ts';
 export {
@@ -16,3 +34,10 @@ export { type RolloutOptions, rollout, sequenceLogits, type TokenBatch } from '.
 export { inverseFrequencies, ropeTables } from './decoder/rope-tables.ts';
 export { modelErrors } from './errors.ts';
 export { type Adapter, createModules, type Modules } from './modules.ts';
+export {
+  type Pretraining,
+  type PretrainingProgress,
+  type PretrainingResult,
+  type PretrainingRun,
+  pretrainings,
+} from './pretraining.ts';

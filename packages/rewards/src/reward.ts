@@ -2,7 +2,9 @@
  * The contract of a reward: a batch of drawn images in, one number for each out. A reward says what it looks at, in which range
  * its numbers lie, and who judged; it knows nothing of groups, advantages or training.
  */
-import type { JsonValue } from '@gvu/core';
+import { contributionPoint, type JsonValue } from '@gvu/core';
+import type { Pixels, PromptTrace, Representation } from '@gvu/models';
+import type { ReaderOf } from './reader.ts';
 
 /** A drawn image and what it was drawn from. Fields beyond the first three are there when a reward in use asks for them. */
 export interface Rollout {
@@ -17,13 +19,6 @@ export interface Rollout {
   readonly pixels?: Pixels;
   /** An image to compare with. */
   readonly reference?: Pixels;
-}
-
-/** An image in RGB, 8 bits a channel, row by row: `data` has 3 × width × height bytes. */
-export interface Pixels {
-  readonly width: number;
-  readonly height: number;
-  readonly data: Uint8Array;
 }
 
 export type RewardInput = 'metadata' | 'tokens' | 'pixels' | 'reference';
@@ -53,17 +48,25 @@ export interface RewardScores {
   readonly teacher?: Teacher;
 }
 
-/** The tokens of a prompt and the log-probability of each given the image and those before it. */
-export interface PromptTrace {
-  readonly tokens: readonly string[];
-  readonly logProbs: readonly number[];
-}
+export type TeacherKind = 'live' | 'frozen' | 'ema';
 
 export interface Teacher {
   /** The policy as it is now, as it was at the start, or a running average of it. */
-  readonly kind: 'live' | 'frozen' | 'ema';
+  readonly kind: TeacherKind;
   /** Which of its states judged. */
   readonly version: string;
   /** What it looked at: the policy's own tokens, tokens of the decoded picture, or features of the picture. */
-  readonly representation: 'emitted-tokens' | 'retokenised-pixels' | 'features';
+  readonly representation: Representation;
 }
+
+export interface RewardDeps {
+  /** Of the run: for rewards that are random. */
+  readonly seed: number;
+  /** The model as a reader of its own drawings. */
+  readonly reader: ReaderOf;
+}
+
+export const rewards = contributionPoint<Reward, RewardDeps>({
+  kind: 'rewards',
+  description: 'What a drawing is worth, as a number.',
+});

@@ -6,6 +6,7 @@
  * A rollout is a row of T decisions, whatever they are: tokens of an autoregressive policy, steps of masked diffusion,
  * steps of a flow. Rows that took fewer decisions, or forced ones, have a mask.
  */
+import { contributionPoint } from '@gvu/core';
 import type { Tensor } from '@gvu/onnx';
 import type { Advantages, RewardColumn } from './advantages.ts';
 
@@ -72,3 +73,8 @@ export interface Metric {
   /** How to join the values of several micro-batches. */
   readonly join: 'mean' | 'max';
 }
+
+export const algorithms = contributionPoint<Algorithm>({
+  kind: 'algorithms',
+  description: 'How rewards become advantages, and advantages a loss.',
+});

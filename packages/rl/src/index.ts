@@ -5,14 +5,15 @@ export {
   groupAdvantages,
   type RewardColumn,
 } from './advantages.ts';
-export type {
-  Algorithm,
-  Metric,
-  PolicyBatch,
-  PolicyLoss,
-  PolicyNeed,
-  RewardBatch,
-  RewardNeed,
+export {
+  type Algorithm,
+  algorithms,
+  type Metric,
+  type PolicyBatch,
+  type PolicyLoss,
+  type PolicyNeed,
+  type RewardBatch,
+  type RewardNeed,
 } from './algorithm.ts';
 export { type CispoOptions, cispo, cispoConfig } from './algorithms/cispo.ts';
 export { type GrpoOptions, grpo, grpoConfig } from './algorithms/grpo.ts';
@@ -25,5 +26,7 @@ export { type RlooOptions, rloo, rlooConfig } from './algorithms/rloo.ts';
 export { type SapoOptions, sapo, sapoConfig } from './algorithms/sapo.ts';
 export { type VespoOptions, vespo, vespoConfig } from './algorithms/vespo.ts';
 export { rlErrors } from './errors.ts';
+export { type Exam, type ExamScore, exams } from './exams.ts';
 export { type KlEstimator, klEstimate } from './kl.ts';
+export { type Prompt, type PromptSource, prompts } from './prompts.ts';
 export type { Reduction } from './reductions.ts';

@@ -1,0 +1,31 @@
+/**
+ * Where prompts come from. A source gives the prompts of training by place, so that a resumed run gets the same ones, and the
+ * prompts of evaluation as a list that training never sees.
+ */
+import { contributionPoint, type JsonValue, type RandomAddress } from '@gvu/core';
+
+export interface Prompt {
+  readonly prompt: string;
+  /** Its category, by which evaluations are broken down. */
+  readonly tag?: string;
+  /** What it asks for, in the form of its benchmark: for rewards that look at `metadata`. */
+  readonly metadata?: JsonValue;
+}
+
+export interface PromptSource {
+  readonly name: string;
+  /** Changes whenever the same place could get another prompt. */
+  readonly version: string;
+  /** The prompt of a place in training: a pure function. */
+  train(address: RandomAddress): Prompt;
+  /**
+   * Prompts that training never gives, at most `perTag` of each category, in a fixed order; categories with fewer prompts give those
+   * they have, each once.
+   */
+  heldOut(options: { readonly seed: number; readonly perTag: number }): readonly Prompt[];
+}
+
+export const prompts = contributionPoint<PromptSource>({
+  kind: 'prompts',
+  description: 'Prompts to train on and to evaluate with.',
+});
