@@ -30,3 +30,19 @@ export { type Exam, type ExamScore, exams } from './exams.ts';
 export { type KlEstimator, klEstimate } from './kl.ts';
 export { type Prompt, type PromptSource, prompts } from './prompts.ts';
 export type { Reduction } from './reductions.ts';
+export { type RunConfig, runConfig } from './run/config.ts';
+export {
+  currentEvents,
+  type EndReason,
+  type EvaluatedDrawing,
+  type EvaluationEvent,
+  type ExamEvent,
+  type GuardEvent,
+  isRunEvent,
+  type RolloutEvent,
+  type RunEvent,
+  type RunEvents,
+  type RunStarted,
+  type StepEvent,
+} from './run/events.ts';
+export type { RunParts, TrainOptions, TrainProgress, TrainResult } from './trainer/train.ts';
