@@ -40,7 +40,7 @@ export interface Reward {
 export interface RewardScores {
   /** [B]; NaN = this rollout cannot be judged. */
   readonly values: readonly number[];
-  /** For rewards made of the likelihood of the prompt: what each of its tokens contributed. [B] */
+  /** For rewards made of the likelihood of the prompt: the log-probability of each of its tokens, given the image. [B] */
   readonly perToken?: readonly PromptTrace[];
   /** Anything else that explains the numbers, for people to look at. [B] */
   readonly trace?: readonly JsonValue[];
