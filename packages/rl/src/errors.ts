@@ -4,5 +4,8 @@ import { defineErrors } from '@gvu/core';
 export const rlErrors = defineErrors({
   GVU_RL_OPTIONS: 'Options of an algorithm contradict each other.',
   GVU_RL_REWARDS: 'The rewards of a batch cannot be turned into advantages.',
+  GVU_RUN_CHECKPOINT: 'A checkpoint of a run is damaged or belongs to another model.',
+  GVU_RUN_CONFIG: 'The configuration of a run contradicts itself, its folder or its model.',
+  GVU_RUN_WRITE: 'A file of a run could not be written.',
   GVU_RL_TENSORS: 'The tensors given to a loss do not fit together, or some that it needs are missing.',
 });

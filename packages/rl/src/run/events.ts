@@ -94,6 +94,11 @@ export interface EvaluationEvent {
   readonly byTag: Readonly<
     Record<string, { readonly n: number; readonly mean: Readonly<Record<string, number | null>> }>
   >;
+  /**
+   * Of a teacher that changes: mean log-probability, in nats a token, that it gives n drawings from before training for their own prompts
+   * and for others'.
+   */
+  readonly judge?: { readonly right: number; readonly wrong: number; readonly n: number };
   /** In the same order at every step. */
   readonly drawings: readonly EvaluatedDrawing[];
 }

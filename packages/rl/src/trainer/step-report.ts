@@ -1,0 +1,53 @@
+/** What a step reports of its drawings and rewards, and how long the rest will take. */
+import type { Advantages } from '../advantages.ts';
+import type { Collected } from './collect.ts';
+
+/** Metrics of the drawings, by name; see `StepEvent`. Undefined numbers are NaN. */
+export function batchMetrics(
+  { drawings, scores, times }: Collected,
+  { statistics }: Advantages,
+  groupSize: number,
+): Record<string, number> {
+  const { rewardMean, rewardStd, zeroStdFraction, unscorable, rewards } = statistics;
+  return {
+    'reward/mean': rewardMean,
+    'reward/std': rewardStd,
+    ...Object.fromEntries(Object.entries(rewards).map(([name, { mean }]) => [`reward/${name}`, mean])),
+    ties: zeroStdFraction,
+    unscorable: unscorable / drawings.length,
+    failures: scores.reduce((sum, { failures }) => sum + failures, 0),
+    duplicates:
+      duplicates(
+        drawings.map(({ tokens }) => tokens.join()),
+        groupSize,
+      ) / drawings.length,
+    'time/draw': times.draw,
+    'time/decode': times.decode,
+    'time/score': times.score,
+  };
+}
+
+/** How many drawings equal an earlier one of their group. */
+function duplicates(drawings: readonly string[], groupSize: number): number {
+  let found = 0;
+  for (let from = 0; from < drawings.length; from += groupSize) {
+    const group = drawings.slice(from, from + groupSize);
+    found += group.length - new Set(group).size;
+  }
+  return found;
+}
+
+/** The pace of the last steps; the first ones compile programs and are forgotten soon. */
+export class Pace {
+  readonly #recent: number[] = [];
+
+  note(seconds: number): void {
+    this.#recent.push(seconds);
+    if (this.#recent.length > 20) this.#recent.shift();
+  }
+
+  secondsLeft(stepsLeft: number): number {
+    if (this.#recent.length === 0) return Number.NaN;
+    return (stepsLeft * this.#recent.reduce((sum, seconds) => sum + seconds, 0)) / this.#recent.length;
+  }
+}
