@@ -3,6 +3,7 @@
  *
  * Drawing:  <bos> prompt <boi> 64 codes               prompts are padded on the left, so that all rows draw at one index
  * Reading:  <bos> <boi> 64 codes instruction answer <eos>     several texts may share an image; none sees the others
+ * Answering: the same, with padding between the image and the question, so that all rows answer at one index
  *
  * Codes have learned embeddings of their row and column besides their rotary positions. While drawing only codes can
  * come, while reading only words: the logits of the others are left out, of the loss too.
@@ -21,11 +22,13 @@ import {
   causalMask,
   concat,
   equal,
+  exactSampler,
   expand,
   full,
   type Generated,
   gather,
   generate,
+  greaterOrEqual,
   or,
   pad,
   paddingMask,
@@ -38,6 +41,7 @@ import {
 } from '@gvu/onnx';
 import { gridSide } from '../world/index.ts';
 import { backboneDecoder, imageTokens, type ShapesConfig, type TokenIds, tokenIds } from './config.ts';
+import { readingImageAt } from './sequences.ts';
 
 export interface Backbone {
   readonly decoder: Decoder;
@@ -45,8 +49,12 @@ export interface Backbone {
 }
 
 /** `positions` is the length of the longest sequence. */
-export function createBackbone(modules: Modules, config: ShapesConfig, { positions }: { positions: number }): Backbone {
-  return { decoder: createDecoder(modules, backboneDecoder(config), { positions }), ids: tokenIds(config) };
+export function createBackbone(
+  modules: Modules,
+  config: ShapesConfig,
+  options: { positions: number; checkpointing?: boolean },
+): Backbone {
+  return { decoder: createDecoder(modules, backboneDecoder(config), options), ids: tokenIds(config) };
 }
 
 /** Token ids [B, T], the position of each (int64 [B, T]), and which are real, 1 or 0 [B, T]. */
@@ -119,37 +127,106 @@ export interface DrawOptions {
 /** Draws the 64 codes of each prompt: sequences [B, T] that end with the begin of an image. Tokens are codes, from 0. */
 export function drawCodes(backbone: Backbone, prompts: Sequences, options: DrawOptions): Generated {
   const { decoder, ids } = backbone;
-  const { graph } = decoder.modules;
-  const [rows = 0, length = 0] = prompts.ids.shape;
+  const [rows = 0] = prompts.ids.shape;
   const { width } = decoder.config;
   const places = placeTable(backbone);
-  const embedded = reshape(embed(backbone, prompts.ids), [rows * length, width]);
+  return continueSequences(
+    backbone,
+    {
+      embedded: embed(backbone, prompts.ids),
+      positions: prompts.positions,
+      mask: drawingMask(backbone, prompts.real),
+      real: prompts.real,
+    },
+    {
+      ...options,
+      steps: imageTokens,
+      logits: (hidden) => codeLogits(backbone, hidden),
+      embed: (code, iteration) => {
+        const place = expand(reshape(gather(places, iteration), [1, width]), [rows, width]);
+        return add(reshape(embed(backbone, add(code, ids.firstCode)), [rows, width]), place);
+      },
+    },
+  );
+}
+
+/** Images and questions to be answered: as `Sequences`, with the segments of `readingMask`; all end at the last index. */
+export interface Questions extends Omit<Sequences, 'real'> {
+  readonly segments: Tensor;
+}
+
+/** The likeliest words after each question: int64 [B, steps]. */
+export function answerWords(backbone: Backbone, questions: Questions, { steps }: { steps: number }): Tensor {
+  const { decoder } = backbone;
+  const { graph } = decoder.modules;
+  const [rows = 0] = questions.ids.shape;
+  const answered = continueSequences(
+    backbone,
+    {
+      embedded: embedSequences(backbone, questions.ids, { imageAt: readingImageAt }),
+      positions: questions.positions,
+      mask: readingMask(backbone, questions.segments),
+      real: greaterOrEqual(questions.segments, 0),
+    },
+    {
+      steps,
+      sampler: { ...exactSampler, temperature: 0 },
+      uniform: full(graph, { dtype: 'float32', shape: [steps, rows, 1] }, 0),
+      logits: (hidden) => wordLogits(backbone, hidden),
+      embed: (word) => reshape(embed(backbone, word), [rows, decoder.config.width]),
+    },
+  );
+  return answered.tokens;
+}
+
+/** Embedded sequences [B, T, width] that all end at the last index. */
+interface Begun {
+  readonly embedded: Tensor;
+  readonly positions: Tensor;
+  /** Additive [B, 1, T, T]. */
+  readonly mask: Tensor;
+  /** [B, T]: what the tokens that are generated see. */
+  readonly real: Tensor;
+}
+
+interface Continuation extends DrawOptions {
+  readonly steps: number;
+  /** Logits [B, V] of hidden states [B, width]. */
+  readonly logits: (hidden: Tensor) => Tensor;
+  /** The hidden state [B, width] that a token [B, 1] enters with; `iteration` counts from 0. */
+  readonly embed: (token: Tensor, iteration: Tensor) => Tensor;
+}
+
+function continueSequences({ decoder }: Backbone, begun: Begun, how: Continuation): Generated {
+  const { graph } = decoder.modules;
+  const [rows = 0, length = 0] = begun.positions.shape;
+  const { width } = decoder.config;
   const start = prefillBlocks(decoder, {
-    hidden: embedded,
-    positions: prompts.positions,
-    mask: drawingMask(backbone, prompts.real),
+    hidden: reshape(begun.embedded, [rows * length, width]),
+    positions: begun.positions,
+    mask: begun.mask,
   });
   const last = slice(reshape(start.hidden, [rows, length, width]), 1, { start: -1 });
-  const position = slice(prompts.positions, 1, { start: -1 }); // [B, 1]
-  const seen = paddingMask(prompts.real, decoder.dtype);
+  const position = slice(begun.positions, 1, { start: -1 }); // [B, 1]
+  const seen = paddingMask(begun.real, decoder.dtype);
   return generate(graph, {
-    ...options,
-    steps: imageTokens,
+    steps: how.steps,
+    sampler: how.sampler,
+    uniform: how.uniform,
     prefill: {
-      logits: codeLogits(backbone, reshape(last, [rows, width])),
+      logits: how.logits(reshape(last, [rows, width])),
       carried: [
         { initial: position },
         { initial: seen, grows: 3 },
         ...start.caches.map((initial) => ({ initial, grows: 2 })),
       ],
     },
-    decode: (code, iteration, [before = position, hiding = seen, ...caches]) => {
+    decode: (token, iteration, [before = position, hiding = seen, ...caches]) => {
       const here = add(before, 1);
       const mask = concat([hiding, full(graph, { dtype: seen.dtype, shape: [rows, 1, 1, 1] }, 0)], 3);
-      const place = expand(reshape(gather(places, iteration), [1, width]), [rows, width]);
-      const hidden = add(reshape(embed(backbone, add(code, ids.firstCode)), [rows, width]), place);
+      const hidden = how.embed(token, iteration);
       const decoded = decodeBlocks(decoder, { hidden, positions: here, caches, mask });
-      return { logits: codeLogits(backbone, decoded.hidden), carried: [here, mask, ...decoded.caches] };
+      return { logits: how.logits(decoded.hidden), carried: [here, mask, ...decoded.caches] };
     },
   });
 }

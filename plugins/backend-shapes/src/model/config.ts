@@ -5,8 +5,8 @@
  * head (codes to pixels). What belongs to the world, the words and the geometry of images, follows from the world's options.
  */
 import { defineConfig } from '@gvu/core';
-import { type DecoderConfig, decoderConfig, decoderParameters } from '@gvu/models';
-import type { FlatEntry } from '@gvu/onnx';
+import { type DecoderConfig, decoderConfig, decoderModules, decoderParameters } from '@gvu/models';
+import type { FlatEntry, LoraModule } from '@gvu/onnx';
 import { cellSide, createVocabulary, defineWorld, gridSide, type Vocabulary, type World } from '../world/index.ts';
 
 /** Tokens of an image: one for each cell. */
@@ -122,6 +122,11 @@ export function backboneDecoder({ backbone, ...rest }: ShapesConfig): DecoderCon
     rms_norm_eps: 1e-5,
     rope_theta: 10_000,
   });
+}
+
+/** The backbone's modules that can carry an adapter. */
+export function backboneModules(settings: ShapesConfig): readonly LoraModule[] {
+  return decoderModules(backboneDecoder(settings));
 }
 
 /** Every tensor of the encoder. */

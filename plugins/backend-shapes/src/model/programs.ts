@@ -1,5 +1,8 @@
-/** The programs of a shapes model at work: pixels to codes, codes to pixels, prompts to codes, and the probability of texts. */
-import { createModules, type Modules } from '@gvu/models';
+/**
+ * The programs of a shapes model at work: pixels to codes, codes to pixels, prompts to codes, the probability of texts, and answers.
+ * With an adapter, those that run the backbone have one more input, `adapter` [P]: see `adapterInput`.
+ */
+import { type Adapter, createModules, type Modules } from '@gvu/models';
 import {
   add,
   cast,
@@ -7,8 +10,11 @@ import {
   compile,
   createGraph,
   equal,
+  flatSize,
   type Graph,
   input,
+  type LoraOptions,
+  loraLayout,
   mul,
   output,
   type Program,
@@ -18,11 +24,20 @@ import {
   slice,
   type Tensor,
   tokenLogProb,
+  unflatten,
   where,
 } from '@gvu/onnx';
 import { imageSide } from '../world/index.ts';
-import { createBackbone, drawCodes, embedSequences, readingMask, runSequences, wordLogits } from './backbone.ts';
-import { imageTokens, patchSize, type ShapesConfig } from './config.ts';
+import {
+  answerWords,
+  createBackbone,
+  drawCodes,
+  embedSequences,
+  readingMask,
+  runSequences,
+  wordLogits,
+} from './backbone.ts';
+import { backboneModules, imageTokens, patchSize, type ShapesConfig } from './config.ts';
 import { flowPatches } from './flow-head.ts';
 import { fromPatches, toPatches } from './patches.ts';
 import { readingImageAt } from './sequences.ts';
@@ -38,9 +53,13 @@ export interface ProgramOptions {
   readonly rows: number;
 }
 
+export interface BackboneProgramOptions extends ProgramOptions {
+  readonly adapter?: LoraOptions | undefined;
+}
+
 /** `pixels` uint8 [B, 3, 32, 32] to `codes` int64 [B, 64]. */
 export function encodeProgram({ config, weights, rows }: ProgramOptions): Program {
-  const { graph, modules } = begin('encode', weights);
+  const { graph, modules } = begin('encode', { config, weights });
   const pixels = input(graph, 'pixels', { dtype: 'uint8', shape: [rows, 3, imageSide, imageSide] });
   const latents = encodePatches(modules, toPatches(pixels), config.tokenizer);
   output('codes', reshape(nearestCodes(latents, codebookOf(modules, config)), [rows, imageTokens]));
@@ -49,7 +68,7 @@ export function encodeProgram({ config, weights, rows }: ProgramOptions): Progra
 
 /** `codes` int64 [B, 64] and standard normal `noise` [B * 64, 48] to `pixels` uint8 [B, 3, 32, 32]. */
 export function decodeProgram({ config, weights, rows }: ProgramOptions): Program {
-  const { graph, modules } = begin('decode', weights);
+  const { graph, modules } = begin('decode', { config, weights });
   const codes = input(graph, 'codes', { dtype: 'int64', shape: [rows, imageTokens] });
   const noise = input(graph, 'noise', { dtype: 'float32', shape: [rows * imageTokens, patchSize] });
   const wanted = codesOf(codebookOf(modules, config), reshape(codes, [-1]));
@@ -64,10 +83,10 @@ export function decodeProgram({ config, weights, rows }: ProgramOptions): Progra
  * [B, 64] and their log-probabilities `policy` and `sampler` [B, 64].
  */
 export function drawProgram(
-  { config, weights, rows }: ProgramOptions,
+  { config, weights, rows, adapter }: BackboneProgramOptions,
   { promptLength, sampler }: { promptLength: number; sampler: SamplerOptions },
 ): Program {
-  const { graph, modules } = begin('draw', weights);
+  const { graph, modules } = begin('draw', { config, weights, adapter });
   const length = promptLength + 2;
   const backbone = createBackbone(modules, config, { positions: length + imageTokens });
   const uniform = input(graph, 'uniform', { dtype: 'float32', shape: [imageTokens, rows, 1] });
@@ -88,10 +107,10 @@ export function drawProgram(
  * `logProbs` [B, textLength] of the targets in nats: 0 where there is none.
  */
 export function readProgram(
-  { config, weights, rows }: ProgramOptions,
+  { config, weights, rows, adapter }: BackboneProgramOptions,
   { textLength }: { textLength: number },
 ): Program {
-  const { graph, modules } = begin('read', weights);
+  const { graph, modules } = begin('read', { config, weights, adapter });
   const length = readingImageAt + imageTokens + textLength;
   const backbone = createBackbone(modules, config, { positions: length });
   const integers = (name: string, shape: readonly number[]) => input(graph, name, { dtype: 'int64', shape });
@@ -105,9 +124,36 @@ export function readProgram(
   return compile(graph);
 }
 
-function begin(name: string, weights: WeightSource): { graph: Graph; modules: Modules } {
+/**
+ * Images and questions (`ids`, `positions`, `segments`: [B, 66 + questionLength], see `questionSequences`) to `words` int64 [B, steps]:
+ * the likeliest word each time. What comes after an end of sequence means nothing.
+ */
+export function answerProgram(
+  { config, weights, rows, adapter }: BackboneProgramOptions,
+  { questionLength, steps }: { questionLength: number; steps: number },
+): Program {
+  const { graph, modules } = begin('answer', { config, weights, adapter });
+  const length = readingImageAt + imageTokens + questionLength;
+  const backbone = createBackbone(modules, config, { positions: length + steps });
+  const integers = (name: string) => input(graph, name, { dtype: 'int64', shape: [rows, length] });
+  const questions = { ids: integers('ids'), positions: integers('positions'), segments: integers('segments') };
+  output('words', answerWords(backbone, questions, { steps }));
+  return compile(graph);
+}
+
+function begin(
+  name: string,
+  { config, weights, adapter }: Omit<BackboneProgramOptions, 'rows'>,
+): { graph: Graph; modules: Modules } {
   const graph = createGraph({ name: `shapes ${name}` });
-  return { graph, modules: createModules(graph, weights(graph)) };
+  return { graph, modules: createModules(graph, weights(graph), adapter && adapterInput(graph, config, adapter)) };
+}
+
+/** Declares the input `adapter`, float32 [P]: the matrices of LoRA one after the other, in the order of `loraLayout`. */
+function adapterInput(graph: Graph, config: ShapesConfig, options: LoraOptions): Adapter {
+  const layout = loraLayout(backboneModules(config), options);
+  const flat = input(graph, 'adapter', { dtype: 'float32', shape: [flatSize(layout)] });
+  return { tensors: unflatten(flat, layout), scale: options.alpha / options.rank };
 }
 
 function codebookOf({ weight }: Modules, { tokenizer }: ShapesConfig): Tensor {

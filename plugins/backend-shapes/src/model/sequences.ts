@@ -91,6 +91,34 @@ export function readingSequences(
   };
 }
 
+/**
+ * `<bos> <boi> codes`, then each question, padded on its left: [B, 2 + 64 + questionLength], so that all answers begin at one index.
+ * Positions and segments are those of `readingSequences`. Questions are neither empty nor longer than `questionLength`.
+ */
+export function questionSequences(
+  ids: TokenIds,
+  rows: readonly { readonly codes: ArrayLike<number>; readonly question: readonly number[] }[],
+  { questionLength }: { questionLength: number },
+): Omit<ReadingData, 'targets'> {
+  const start = readingImageAt + imageTokens;
+  const length = start + questionLength;
+  const { data, put } = emptyTable(rows.length, length, ids.words.pad);
+  const segments = new BigInt64Array(data.ids.data.length).fill(-1n);
+  rows.forEach(({ codes, question }, row) => {
+    const image = Array.from(codes, (code) => code + ids.firstCode);
+    const end = (row + 1) * length;
+    put(row, [ids.words.begin, ids.beginImage, ...image], { from: 0, position: 0 });
+    put(row, question, { from: length - question.length, position: start });
+    segments.fill(0n, end - length, end - questionLength);
+    segments.fill(1n, end - question.length, end);
+  });
+  return {
+    ids: data.ids,
+    positions: data.positions,
+    segments: { dtype: 'int64', shape: data.ids.shape, data: segments },
+  };
+}
+
 function emptyTable(rows: number, length: number, padding: number) {
   const shape = [rows, length];
   const data = {

@@ -1,13 +1,31 @@
 /**
- * A shapes model that is ready to work: it draws prompts, decodes and encodes images, and says how probable texts are. Programs are
- * made once for each size of batch, and cached by the runtime.
+ * A shapes model that is ready to work: it draws prompts, decodes and encodes images, says how probable texts are, and answers
+ * questions. Programs are made once for each size of batch, and cached by the runtime.
  */
 import { fillNormal, type RandomAddress } from '@gvu/core';
-import { exactSampler, type Runtime, type SamplerOptions, sizeOf, type TensorData, type TensorDataOf } from '@gvu/onnx';
+import type { UseOptions } from '@gvu/models';
+import {
+  exactSampler,
+  type LoraOptions,
+  type Program,
+  type Runtime,
+  type SamplerOptions,
+  sizeOf,
+  type TensorData,
+  type TensorDataOf,
+} from '@gvu/onnx';
 import { imageSide, imageSize } from '../world/index.ts';
 import { imageTokens, patchSize, type ShapesConfig, type TokenIds, tokenIds } from './config.ts';
-import { decodeProgram, drawProgram, encodeProgram, readProgram, type WeightSource } from './programs.ts';
-import { drawingSequences, readingSequences, type Text } from './sequences.ts';
+import {
+  answerProgram,
+  decodeProgram,
+  drawProgram,
+  encodeProgram,
+  type ProgramOptions,
+  readProgram,
+  type WeightSource,
+} from './programs.ts';
+import { drawingSequences, questionSequences, readingSequences, type Text } from './sequences.ts';
 
 export interface ShapesModelOptions {
   readonly config: ShapesConfig;
@@ -21,44 +39,57 @@ export type Codes = readonly number[];
 
 export interface DrawnImage {
   readonly codes: Codes;
-  /** Of each code, in nats, under the policy. */
+  /** Of each code, in nats: under the policy, and under what it was drawn from. */
   readonly logProbs: readonly number[];
+  readonly samplerLogProbs: readonly number[];
 }
 
 export class ShapesModel {
   readonly config: ShapesConfig;
   readonly ids: TokenIds;
+  readonly weights: WeightSource;
   readonly #runtime: Runtime;
   readonly #options: ShapesModelOptions;
 
   constructor(runtime: Runtime, options: ShapesModelOptions) {
     this.config = options.config;
     this.ids = tokenIds(options.config);
+    this.weights = options.weights;
     this.#runtime = runtime;
     this.#options = options;
   }
 
   /** The codes of images, bytes [3, 32, 32] each. */
-  async encode(images: readonly Uint8Array[]): Promise<Codes[]> {
+  async encode(images: readonly Uint8Array[], { signal }: Pick<UseOptions, 'signal'> = {}): Promise<Codes[]> {
     const rows = images.length;
-    const session = await this.#session(`encode ${rows}`, () => encodeProgram({ ...this.#options, rows }));
-    const { codes } = await session.run<'codes'>({ pixels: joinImages(images) });
+    const session = await this.#session('encode', { rows }, encodeProgram);
+    const { codes } = await session.run<'codes'>({ pixels: joinImages(images) }, { signal });
     return inRows(codes, imageTokens);
   }
 
-  /** Images of codes: bytes [3, 32, 32] each. `noise` has an address for each image. */
-  async decode(codes: readonly Codes[], noise: readonly RandomAddress[]): Promise<Uint8Array[]> {
+  /**
+   * Images of codes: bytes [3, 32, 32] each. `noise` has an address for each image, of which the values are used that drawing does not
+   * use: one address may serve both.
+   */
+  async decode(
+    codes: readonly Codes[],
+    noise: readonly RandomAddress[],
+    { signal }: Pick<UseOptions, 'signal'> = {},
+  ): Promise<Uint8Array[]> {
     const rows = codes.length;
-    const session = await this.#session(`decode ${rows}`, () => decodeProgram({ ...this.#options, rows }));
+    const session = await this.#session('decode', { rows }, decodeProgram);
     const normal = new Float32Array(rows * imageTokens * patchSize);
     const each = imageTokens * patchSize;
     noise.forEach((address, row) => {
-      fillNormal(normal.subarray(row * each, (row + 1) * each), address);
+      fillNormal(normal.subarray(row * each, (row + 1) * each), address, { offset: imageTokens });
     });
-    const { pixels } = await session.run<'pixels'>({
-      codes: { dtype: 'int64', shape: [rows, imageTokens], data: BigInt64Array.from(codes.flat(), BigInt) },
-      noise: { dtype: 'float32', shape: [rows * imageTokens, patchSize], data: normal },
-    });
+    const { pixels } = await session.run<'pixels'>(
+      {
+        codes: { dtype: 'int64', shape: [rows, imageTokens], data: BigInt64Array.from(codes.flat(), BigInt) },
+        noise: { dtype: 'float32', shape: [rows * imageTokens, patchSize], data: normal },
+      },
+      { signal },
+    );
     return codes.map((_, row) => Uint8Array.from(bytesOf(pixels).subarray(row * imageSize, (row + 1) * imageSize)));
   }
 
@@ -66,18 +97,18 @@ export class ShapesModel {
   async draw(
     prompts: readonly (readonly number[])[],
     uniform: readonly Float32Array[],
-    { sampler = exactSampler, promptLength = 22 }: { sampler?: SamplerOptions; promptLength?: number } = {},
+    options: UseOptions & { sampler?: SamplerOptions; promptLength?: number } = {},
   ): Promise<DrawnImage[]> {
+    const { sampler = exactSampler, promptLength = 22, adapter, signal } = options;
     const rows = prompts.length;
-    const key = `draw ${rows} ${promptLength} ${JSON.stringify(sampler)}`;
-    const session = await this.#session(key, () => drawProgram({ ...this.#options, rows }, { promptLength, sampler }));
+    const session = await this.#session('draw', { rows, adapter, promptLength, sampler }, drawProgram);
     const numbers = new Float32Array(imageTokens * rows);
     uniform.forEach((values, row) => {
       values.forEach((value, step) => {
         numbers[step * rows + row] = value;
       });
     });
-    const { codes, policy } = await session.run<'codes' | 'policy'>(
+    const drawn = await session.run<'codes' | 'policy' | 'sampler'>(
       {
         ...drawingSequences(
           this.ids,
@@ -86,30 +117,67 @@ export class ShapesModel {
         ),
         uniform: { dtype: 'float32', shape: [imageTokens, rows, 1], data: numbers },
       },
-      { fetch: ['codes', 'policy'] },
+      { variables: adapter?.variables, signal },
     );
-    const logProbs = inRows(policy, imageTokens);
-    return inRows(codes, imageTokens).map((row, i) => ({ codes: row, logProbs: logProbs[i] ?? [] }));
+    const [policyOf, samplerOf] = [inRows(drawn.policy, imageTokens), inRows(drawn.sampler, imageTokens)];
+    return inRows(drawn.codes, imageTokens).map((codes, i) => ({
+      codes,
+      logProbs: policyOf[i] ?? [],
+      samplerLogProbs: samplerOf[i] ?? [],
+    }));
   }
 
-  /** For each image and text the log-probabilities of the answer's words, in nats, and of the end after it. */
-  async read(pairs: readonly (Text & { readonly codes: Codes })[]): Promise<number[][]> {
-    const textLength = Math.max(...pairs.map(({ instruction, answer }) => instruction.length + answer.length));
-    const padded = Math.ceil(textLength / 4) * 4;
-    const options = { ...this.#options, rows: pairs.length };
-    const session = await this.#session(`read ${pairs.length} ${padded}`, () =>
-      readProgram(options, { textLength: padded }),
-    );
+  /**
+   * For each image and text the log-probabilities of the answer's words, in nats, and of the end after it. Sequences are padded to
+   * `textLength` words, by default to the longest text, which then decides which program runs.
+   */
+  async read(
+    pairs: readonly (Text & { readonly codes: Codes })[],
+    options: UseOptions & { textLength?: number } = {},
+  ): Promise<number[][]> {
+    const longest = Math.max(...pairs.map(({ instruction, answer }) => instruction.length + answer.length));
+    const { textLength = Math.ceil(longest / 4) * 4, adapter, signal } = options;
+    const session = await this.#session('read', { rows: pairs.length, adapter, textLength }, readProgram);
     const rows = pairs.map(({ codes, ...text }) => ({ codes, texts: [text] }));
-    const { logProbs } = await session.run<'logProbs'>({ ...readingSequences(this.ids, rows, { textLength: padded }) });
-    return inRows(logProbs, padded).map((row, i) => {
+    const { logProbs } = await session.run<'logProbs'>(
+      { ...readingSequences(this.ids, rows, { textLength }) },
+      { variables: adapter?.variables, signal },
+    );
+    return inRows(logProbs, textLength).map((row, i) => {
       const { instruction = [], answer = [] } = pairs[i] ?? {};
       return row.slice(instruction.length - 1, instruction.length + answer.length);
     });
   }
 
-  #session(key: string, build: () => ReturnType<typeof encodeProgram>) {
-    return this.#runtime.cached(`${this.#options.name} ${key}`, build);
+  /** The likeliest words after each question, up to the end that the model sets or `steps` of them. */
+  async answer(
+    questions: readonly { readonly codes: Codes; readonly question: readonly number[] }[],
+    { questionLength, steps, adapter, signal }: UseOptions & { questionLength: number; steps: number },
+  ): Promise<number[][]> {
+    const settings = { rows: questions.length, adapter, questionLength, steps };
+    const session = await this.#session('answer', settings, answerProgram);
+    const { words } = await session.run<'words'>(
+      { ...questionSequences(this.ids, questions, { questionLength }) },
+      { variables: adapter?.variables, signal },
+    );
+    return inRows(words, steps).map((row) => {
+      const end = row.indexOf(this.ids.words.end);
+      return end < 0 ? row : row.slice(0, end);
+    });
+  }
+
+  /** The session of a program, one for each of its settings. */
+  #session<Settings extends { readonly rows: number; readonly adapter?: UseOptions['adapter'] }>(
+    name: string,
+    { adapter, ...settings }: Settings,
+    build: (
+      options: ProgramOptions & { adapter?: LoraOptions | undefined },
+      settings: Omit<Settings, 'adapter'>,
+    ) => Program,
+  ) {
+    const key = JSON.stringify([this.#options.name, name, settings, adapter?.options]);
+    const options = { ...this.#options, rows: settings.rows, adapter: adapter?.options };
+    return this.#runtime.cached(key, () => build(options, settings));
   }
 }
 

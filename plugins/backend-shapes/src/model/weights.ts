@@ -20,6 +20,8 @@ import type { WeightSource } from './programs.ts';
 import { ShapesModel } from './shapes-model.ts';
 
 const modelType = 'gvu-shapes';
+export const configFile = 'config.json';
+export const weightsFile = 'model.safetensors';
 
 /** Tensors of a model by name, float32. */
 export type ModelValues = ReadonlyMap<string, TensorData>;
@@ -32,30 +34,33 @@ export async function writeModel(folder: string, config: ShapesConfig, values: M
     if (!tensor) throw shapesErrors.error('GVU_SHAPES_MODEL', `The model has no tensor '${name}' to write.`);
     return [name, { dtype: 'float16', shape, data: Uint16Array.from(toNumbers(tensor), toFloat16) }];
   });
-  await writeSafetensors(join(folder, 'model.safetensors'), new Map(tensors), { format: 'pt' });
-  await writeFile(
-    join(folder, 'config.json'),
-    `${JSON.stringify({ model_type: modelType, ...config }, undefined, 2)}\n`,
-  );
+  await writeSafetensors(join(folder, weightsFile), new Map(tensors), { format: 'pt' });
+  await writeFile(join(folder, configFile), `${JSON.stringify({ model_type: modelType, ...config }, undefined, 2)}\n`);
 }
 
 /**
- * Opens a model's directory. Throws GVU_SHAPES_MODEL when it holds none, GVU_CONFIG_INVALID for a wrong configuration,
- * GVU_MODEL_WEIGHTS for tensors that do not fit it, and what `openCheckpoint` throws.
+ * Opens a model's directory. `name` tells its weights apart from others in the same runtime; by default they are known by their folder.
+ * Throws GVU_SHAPES_MODEL when it holds none, GVU_CONFIG_INVALID for a wrong configuration, GVU_MODEL_WEIGHTS for tensors that do not
+ * fit it, and what `openCheckpoint` throws.
  */
-export async function openModel(runtime: Runtime, folder: string): Promise<ShapesModel> {
-  const file = join(folder, 'config.json');
+export async function openModel(runtime: Runtime, folder: string, { name = folder } = {}): Promise<ShapesModel> {
+  const config = await readModelConfig(folder);
+  const checkpoint = await openCheckpoint(folder);
+  checkWeights(checkpoint, modelParameters(config));
+  const weights: WeightSource = (graph) => checkpointWeights(graph, checkpoint);
+  return new ShapesModel(runtime, { config, weights, name });
+}
+
+/** The configuration in a model's directory. Throws GVU_SHAPES_MODEL, GVU_CONFIG_INVALID. */
+export async function readModelConfig(folder: string): Promise<ShapesConfig> {
+  const file = join(folder, configFile);
   const text = await readFile(file, 'utf8').catch((cause: unknown) => {
     throw shapesErrors.error('GVU_SHAPES_MODEL', `'${file}' cannot be read.`, {
       hint: 'Name the directory of a model, made by `gvu pretrain`.',
       cause,
     });
   });
-  const config = shapesConfig(parseConfig(text, file));
-  const checkpoint = await openCheckpoint(folder);
-  checkWeights(checkpoint, modelParameters(config));
-  const weights: WeightSource = (graph) => checkpointWeights(graph, checkpoint);
-  return new ShapesModel(runtime, { config, weights, name: folder });
+  return shapesConfig(parseConfig(text, file));
 }
 
 /** A model whose tensors are in memory. */

@@ -1,7 +1,8 @@
 /** What all evaluations of a model share: counts of right answers, and runs over batches of one size. */
+import { inChunks } from '../model/chunks.ts';
 import type { Split } from '../world/index.ts';
 
-/** Rows of one run; smaller last batches would each need programs of their own, so all are filled up to it. */
+/** Rows of one run. */
 const rowsPerRun = 64;
 
 export interface Score {
@@ -14,19 +15,12 @@ export interface EvaluationOptions {
   readonly split: Split;
 }
 
-/** Runs over batches of a fixed size, the last one filled up by its last item, so that one program serves all. */
-export async function inBatches<T, R>(
+/** Runs over batches of one size. */
+export function inBatches<T, R>(
   items: readonly T[],
   run: (batch: readonly T[], from: number) => Promise<readonly R[]>,
-) {
-  const results: R[] = [];
-  for (let from = 0; from < items.length; from += rowsPerRun) {
-    const batch = items.slice(from, from + rowsPerRun);
-    const last = batch.slice(-1);
-    const filled = [...batch, ...Array.from({ length: rowsPerRun - batch.length }, () => last).flat()];
-    results.push(...(await run(filled, from)).slice(0, batch.length));
-  }
-  return results;
+): Promise<R[]> {
+  return inChunks(items, [rowsPerRun], run);
 }
 
 /** Index of the greatest value; the first where several tie. */
