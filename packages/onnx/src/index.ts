@@ -55,7 +55,7 @@ export {
 export { avgPool, maxPool, type PoolOptions } from './ops/pooling.ts';
 export { pixelShuffle, pixelUnshuffle, resizeBilinear, resizeNearest } from './ops/resize.ts';
 export { type RopeOptions, type RopeTables, rope } from './ops/rope.ts';
-export type { Program, ValueSpec } from './runtime/program.ts';
+export type { Program, ProgramMemory, ValueSpec } from './runtime/program.ts';
 export type { Backend, Device, Use } from './runtime/protocol.ts';
 export type { RunOptions } from './runtime/run-request.ts';
 export {

@@ -2,7 +2,10 @@
 import { defineErrors } from '@gvu/core';
 
 export const rlErrors = defineErrors({
-  GVU_RL_OPTIONS: 'Options of an algorithm contradict each other.',
+  GVU_PROMPTS_EMPTY: 'A prompt file leaves nothing to train on.',
+  GVU_PROMPTS_FILE: 'A prompt file cannot be read.',
+  GVU_PROMPTS_LINES: 'Lines of a prompt file hold no prompt.',
+  GVU_RL_OPTIONS: 'Options of an algorithm or of a prompt file contradict each other.',
   GVU_RL_REWARDS: 'The rewards of a batch cannot be turned into advantages.',
   GVU_RUN_CHECKPOINT: 'A checkpoint of a run is damaged or belongs to another model.',
   GVU_RUN_CONFIG: 'The configuration of a run contradicts itself, its folder or its model.',

@@ -45,4 +45,7 @@ export {
   type RunStarted,
   type StepEvent,
 } from './run/events.ts';
-export type { RunParts, TrainOptions, TrainProgress, TrainResult } from './trainer/train.ts';
+export { listCheckpoints, newestAdapter } from './trainer/checkpoint.ts';
+export { planRun, type RunPlan } from './trainer/plan.ts';
+export { readRunConfig } from './trainer/run-folder.ts';
+export { type RunParts, type TrainOptions, type TrainProgress, type TrainResult, train } from './trainer/train.ts';

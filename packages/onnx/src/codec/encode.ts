@@ -36,6 +36,7 @@ import type { Program } from '../runtime/program.ts';
 import { type ExternalDataLayout, externalDataLayout } from '../safetensors/external-data.ts';
 import { sizeOf, type TensorData, tensorData } from '../tensor-data.ts';
 import { liveNodes, liveSources } from './live.ts';
+import { programMemory } from './memory.ts';
 import { executionOrder, outputOrder } from './order.ts';
 
 const IR_VERSION = 10n;
@@ -83,6 +84,7 @@ export function encode(graph: Graph, order?: typeof executionOrder): Program {
     inputs: graph.main.inputs.map(({ name, dtype, shape }) => ({ name, dtype, shape })),
     outputs: graph.main.outputs.map(({ name, tensor: { dtype, shape } }) => ({ name, dtype, shape })),
     ...(layout ? { externalFolder: layout.folder } : {}),
+    memory: programMemory(graph),
     ...(computesIn('float64', nodes) ? { disabledOptimizers: DOUBLE_FAULTS } : {}),
   };
 }

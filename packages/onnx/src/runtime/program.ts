@@ -7,6 +7,14 @@
  */
 import type { DType } from '../dtype.ts';
 
+/** A floor: ONNX Runtime rounds up, and its kernels need scratch space. */
+export interface ProgramMemory {
+  /** Weights and constants, in files or not. */
+  readonly weightBytes: number;
+  /** The most that inputs and intermediate values occupy at once. Lengths that only the run knows count as 1. */
+  readonly activationBytes: number;
+}
+
 /** An input or output of a program. */
 export interface ValueSpec {
   readonly name: string;
@@ -25,6 +33,8 @@ export interface Program {
   readonly outputs: readonly ValueSpec[];
   /** The folder that external weight files are named relative to. */
   readonly externalFolder?: string;
+  /** What it will occupy, as far as that can be counted without running it. */
+  readonly memory?: ProgramMemory;
   /** Graph optimisers of ONNX Runtime that must leave this model alone, such as `MatMulAddFusion`. */
   readonly disabledOptimizers?: readonly string[];
 }
