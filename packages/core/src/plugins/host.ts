@@ -71,7 +71,7 @@ export class PluginHost implements AsyncDisposable {
     const { kind, entrySchema } = point;
     if (this.#kinds.has(kind)) throw refusal(`Contribution point "${kind}" is registered already.`);
     if (!/^[a-z][A-Za-z0-9-]*$/.test(kind)) throw refusal(`${JSON.stringify(kind)} cannot be a kind of contribution.`);
-    const reserved = ['id', 'options'].filter((key) => key in entrySchema.properties);
+    const reserved = ['id', 'description', 'options'].filter((key) => key in entrySchema.properties);
     if (reserved.length > 0) throw refusal(`Entries of "${kind}" cannot define ${reserved.join(' and ')} anew.`);
     try {
       manifestRules([point]);

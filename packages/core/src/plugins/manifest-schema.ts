@@ -13,6 +13,10 @@ const entryProperties = {
     type: 'string',
     pattern: '^[a-z0-9]+(-[a-z0-9]+)*$',
   },
+  description: {
+    description: 'What it is, in one sentence for people who choose among contributions.',
+    type: 'string',
+  },
   options: {
     description:
       'Path of the JSON Schema (2020-12) of its options, inside the package. Without it there are no options.',

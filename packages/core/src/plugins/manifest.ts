@@ -23,7 +23,9 @@ import { type PluginPackage, pluginManifestSchema } from './manifest-schema.ts';
 export interface DeclaredContribution {
   readonly kind: string;
   readonly id: string;
-  /** What the entry says besides `id` and `options`, in the shape that the kind's `entrySchema` defines. */
+  /** What it is, in one sentence; empty when the manifest does not say. */
+  readonly description: string;
+  /** What else the entry says, in the shape that the kind's `entrySchema` defines. */
   readonly facts: Readonly<Record<string, unknown>>;
   readonly options: Config<unknown>;
 }
@@ -96,9 +98,10 @@ export async function checkManifest(
       api: fitting.gvu.api,
       entryFile: entry.file,
       contributions: entriesOf(fitting.gvu.contributes).map(
-        ({ kind, pointer, entry: { id, options: _, ...facts } }) => ({
+        ({ kind, pointer, entry: { id, description = '', options: _, ...facts } }) => ({
           kind,
           id: String(id),
+          description: String(description),
           facts,
           options: options.byPointer.get(pointer) ?? noOptions,
         }),
