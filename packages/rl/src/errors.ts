@@ -2,7 +2,7 @@
 import { defineErrors } from '@gvu/core';
 
 export const rlErrors = defineErrors({
-  GVU_PROMPTS_EMPTY: 'A prompt file leaves nothing to train on.',
+  GVU_PROMPTS_EMPTY: 'A prompt file has no prompts, or none to train on.',
   GVU_PROMPTS_FILE: 'A prompt file cannot be read.',
   GVU_PROMPTS_LINES: 'Lines of a prompt file hold no prompt.',
   GVU_RL_OPTIONS: 'Options of an algorithm or of a prompt file contradict each other.',

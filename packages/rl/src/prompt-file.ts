@@ -63,7 +63,7 @@ export interface PromptFile extends PromptSource {
 const defaultShare = 0.1;
 
 /**
- * Reads the files. Rejects with GVU_PROMPTS_FILE, GVU_PROMPTS_LINES, GVU_PROMPTS_EMPTY when there is nothing to train on, and
+ * Reads the files. Rejects with GVU_PROMPTS_FILE, GVU_PROMPTS_LINES, GVU_PROMPTS_EMPTY when a file or training has no prompts, and
  * GVU_RL_OPTIONS when both `heldOutShare` and `heldOutPath` are given.
  */
 export async function promptFile(options: PromptFileOptions): Promise<PromptFile> {
@@ -76,28 +76,32 @@ export async function promptFile(options: PromptFileOptions): Promise<PromptFile
     );
   const files = [await readPromptRows(resolve(path))];
   if (heldOutPath !== undefined) files.push(await readPromptRows(resolve(heldOutPath)));
-  const [own, separate] = files.map(distinct);
-  const all = [...(own ?? [])];
-  const isHeldOut = ([key]: readonly [string, Prompt]) =>
-    separate ? separate.has(key) : hashShare(key) < heldOutShare;
-  const train = all.filter((entry) => !isHeldOut(entry)).map(([, prompt]) => prompt);
-  const heldOut = [...(separate ?? all.filter(isHeldOut))].map(([, prompt]) => prompt);
+  const [own = new Map<string, Prompt>(), separate] = files.map(distinct);
+  const train: Prompt[] = [];
+  const chosen: Prompt[] = [];
+  for (const [text, prompt] of own) {
+    const isHeldOut = separate ? separate.has(text) : hashShare(text) < heldOutShare;
+    (isHeldOut ? chosen : train).push(prompt);
+  }
+  const heldOut = separate ? [...separate.values()] : chosen;
 
   const rows = sum(files.map(({ prompts }) => prompts.length));
   const counts: PromptFileCounts = {
     rows,
-    duplicates: rows - all.length - (separate?.size ?? 0),
-    heldOutToo: separate ? all.length - train.length : 0,
+    duplicates: rows - own.size - (separate?.size ?? 0),
+    heldOutToo: separate ? chosen.length : 0,
     empty: sum(files.map(({ empty }) => empty)),
     train: train.length,
     heldOut: heldOut.length,
   };
-  if (train.length === 0)
-    throw rlErrors.error(
-      'GVU_PROMPTS_EMPTY',
-      `${path} has nothing to train on: ${all.length} different prompts, all held out, and ${counts.empty} empty lines.`,
-      { hint: 'Give it more prompts, or hold out fewer.', details: { ...counts } },
-    );
+  const barren = (problem: string) =>
+    rlErrors.error('GVU_PROMPTS_EMPTY', `${problem}; ${counts.empty} lines are empty.`, {
+      hint: 'Give it more prompts, or hold out fewer.',
+      details: { ...counts },
+    });
+  if (own.size === 0) throw barren(`${path} has no prompts`);
+  if (separate?.size === 0) throw barren(`${heldOutPath} has no prompts`);
+  if (train.length === 0) throw barren(`All ${own.size} prompts of ${path} are held out`);
 
   const index = new Int32Array(1);
   const byTag = groupByTag(heldOut);
