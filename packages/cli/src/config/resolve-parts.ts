@@ -1,0 +1,118 @@
+/**
+ * What a configuration names, found among the plugins: that it is there, that its options fit, and then the things themselves.
+ * All problems with options are reported at once, before anything heavy begins.
+ */
+import { type Contribution, coreErrors, isGvuError, isRecord, type JsonValue, type PluginHost } from '@gvu/core';
+import { backends } from '@gvu/models';
+import type { Runtime } from '@gvu/onnx';
+import { type RewardDeps, type RewardEntry, rewards } from '@gvu/rewards';
+import { algorithms, exams, prompts, type RunConfig, type RunParts, runConfig } from '@gvu/rl';
+import { assign, type JsonObject } from './merge.ts';
+import { plain } from './sources.ts';
+
+/** A contribution that a configuration names, and where. */
+export interface NamedPart {
+  readonly kind: string;
+  /** Path of what holds its `use` and `options`. */
+  readonly path: readonly string[];
+  readonly use: string;
+  readonly options: unknown;
+}
+
+export function namedParts(config: RunConfig): readonly NamedPart[] {
+  const list = (path: readonly string[], entries: RunConfig['rewards']) =>
+    entries.map(({ use, options }, i) => ({ kind: 'rewards', path: [...path, String(i)], use, options }));
+  const { backend, algorithm, evaluation } = config;
+  return [
+    { kind: 'backends', path: ['backend'], use: backend.use, options: backend.options },
+    { kind: 'prompts', path: ['prompts'], use: config.prompts.use, options: config.prompts.options },
+    { kind: 'algorithms', path: ['algorithm'], use: algorithm.use, options: algorithm.options },
+    ...list(['rewards'], config.rewards),
+    ...list(['evaluation', 'rewards'], evaluation.rewards),
+  ];
+}
+
+/**
+ * The configuration with the defaults of every contribution's own options filled in.
+ * Throws GVU_PLUGIN_CONTRIBUTION_UNKNOWN for a name, GVU_CONFIG_INVALID with every problem of the options.
+ */
+export function resolveOptions(host: PluginHost, config: RunConfig): RunConfig {
+  const problems: { pointer: string; message: string }[] = [];
+  let resolved = plain(config);
+  const parts = namedParts(config).map((part) => ({ ...part, contribution: findPart(host, part) }));
+  if (config.evaluation.exam !== '') host.find(`exams/${config.evaluation.exam}`);
+  for (const { path, use, options, contribution } of parts) {
+    try {
+      const inherited = inheritedOptions(host, config, contribution);
+      const filled = contribution.options.parse({ ...inherited, ...toRecord(options) }, { source: use });
+      // What fits a JSON Schema is JSON.
+      resolved = assign(resolved, { path: [...path, 'options'], value: filled as JsonValue });
+    } catch (error) {
+      if (!isGvuError(error, 'GVU_CONFIG_INVALID')) throw error;
+      const found = Array.isArray(error.details?.problems) ? error.details.problems : [];
+      const at = `/${[...path, 'options'].join('/')}`;
+      for (const item of found) {
+        if (isRecord(item)) problems.push({ pointer: `${at}${item.pointer}`, message: String(item.message) });
+      }
+    }
+  }
+  if (problems.length > 0) {
+    const lines = problems.map(({ pointer, message }) => `\n  ${pointer} ${message}`);
+    const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`;
+    throw coreErrors.error('GVU_CONFIG_INVALID', `The options in the configuration have ${count}.${lines.join('')}`, {
+      hint: '`gvu plugins show <id>` lists the options of a contribution.',
+      details: { problems },
+    });
+  }
+  return runConfig.parse(resolved, { source: 'The configuration' });
+}
+
+/** Throws GVU_PLUGIN_CONTRIBUTION_UNKNOWN with the nearest name of the kind. */
+export function findPart(host: PluginHost, { kind, use }: Pick<NamedPart, 'kind' | 'use'>): Contribution {
+  const found = host.contributions(kind).find(({ id }) => id === use || `${kind}/${id}` === use);
+  return found ?? host.find(use.startsWith(`${kind}/`) ? use : `${kind}/${use}`);
+}
+
+/**
+ * What a part takes over from the backend: prompts, judges and exams that come with a backend and take a `model` work with the same
+ * one, unless they name another.
+ */
+function inheritedOptions(host: PluginHost, { backend }: RunConfig, part: Contribution): JsonObject {
+  const { model } = toRecord(backend.options);
+  const { schema } = part.options;
+  const takesModel = isRecord(schema) && isRecord(schema.properties) && 'model' in schema.properties;
+  const ownPlugin = findPart(host, { kind: 'backends', use: backend.use }).plugin.name === part.plugin.name;
+  return takesModel && ownPlugin && typeof model === 'string' ? { model } : {};
+}
+
+function toRecord(value: unknown): Readonly<Record<string, unknown>> {
+  return isRecord(value) ? value : {};
+}
+
+/** Makes the parts. The backend is to be disposed of by the caller, before the runtime. */
+export async function createParts(host: PluginHost, config: RunConfig, runtime: Runtime): Promise<RunParts> {
+  const { backend, algorithm, evaluation } = config;
+  const entries = (list: RunConfig['rewards']) => (deps: RewardDeps) =>
+    Promise.all(
+      list.map(async ({ use, options, weight, onError }): Promise<RewardEntry> => {
+        return { reward: await host.create(rewards, use, { options, deps }), weight, onError };
+      }),
+    );
+  const none = { deps: undefined };
+  const examOptions =
+    evaluation.exam === '' ? {} : inheritedOptions(host, config, host.find(`exams/${evaluation.exam}`));
+  const light = {
+    prompts: await host.create(prompts, config.prompts.use, { options: config.prompts.options, ...none }),
+    algorithm: await host.create(algorithms, algorithm.use, { options: algorithm.options, ...none }),
+    exam:
+      evaluation.exam === '' ? undefined : await host.create(exams, evaluation.exam, { options: examOptions, ...none }),
+    rewards: entries(config.rewards),
+    judges: entries(evaluation.rewards),
+  };
+  // Last, so that nothing fails after it that would leave it open.
+  return {
+    runtime,
+    backend: await host.create(backends, backend.use, { options: backend.options, deps: { runtime } }),
+    ...light,
+  };
+}

@@ -1,0 +1,105 @@
+/** Images on disk: PNG and JPEG files in, PNG files out. Their content decides what they are, not their names. */
+import { readFile, writeFile } from 'node:fs/promises';
+import type { Pixels } from '@gvu/models';
+import {
+  convertIndexedToRgb,
+  type DecodedPng,
+  decode as decodePng,
+  encode as encodePng,
+  hasPngSignature,
+} from 'fast-png';
+import jpeg from 'jpeg-js';
+import { cliErrors } from '../errors.ts';
+
+/** More pixels than any photograph; a small file can claim more than the memory holds. */
+const maxMegapixels = 100;
+
+/** Throws GVU_CLI_FILE, GVU_CLI_IMAGE. Transparent parts become white. */
+export async function readImage(file: string): Promise<Pixels> {
+  let bytes: Buffer;
+  try {
+    bytes = await readFile(file);
+  } catch (cause) {
+    throw fileError(file, 'read', cause);
+  }
+  try {
+    if (hasPngSignature(bytes)) return fromPng(bytes);
+    if (bytes[0] === 0xff && bytes[1] === 0xd8) return fromJpeg(bytes);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw cliErrors.error('GVU_CLI_IMAGE', `'${file}' cannot be read as an image: ${why}.`, {
+      hint: 'The file is damaged or cut short; save it anew.',
+      cause,
+    });
+  }
+  throw cliErrors.error('GVU_CLI_IMAGE', `'${file}' is neither a PNG nor a JPEG file.`, {
+    hint: 'Convert it to PNG.',
+  });
+}
+
+/** Throws GVU_CLI_FILE. */
+export async function writePng(file: string, { width, height, data }: Pixels): Promise<void> {
+  try {
+    await writeFile(file, encodePng({ width, height, data, channels: 3, depth: 8 }));
+  } catch (cause) {
+    throw fileError(file, 'written', cause);
+  }
+}
+
+function fileError(file: string, done: 'read' | 'written', cause: unknown) {
+  const why = cause instanceof Error ? cause.message : String(cause);
+  return cliErrors.error('GVU_CLI_FILE', `'${file}' cannot be ${done}: ${why}.`, {
+    hint: 'Check the name, the permissions and the space on the disk.',
+    cause,
+  });
+}
+
+function fromPng(bytes: Buffer): Pixels {
+  // The size stands at the beginning, before anything is unpacked.
+  if (bytes.length < 33) throw new Error('it ends within its header');
+  refuseHuge(bytes.readUInt32BE(16), bytes.readUInt32BE(20));
+  const png = decodePng(bytes);
+  const { width, height, depth } = png;
+  const { data, channels } = direct(png);
+  const to8 = 255 / (2 ** (png.palette ? 8 : depth) - 1);
+  const value = (i: number) => (data[i] ?? 0) * to8;
+  const rgb = new Uint8Array(3 * width * height);
+  for (let pixel = 0; pixel < width * height; pixel++) {
+    const at = pixel * channels;
+    const opacity = channels % 2 === 0 ? value(at + channels - 1) / 255 : 1;
+    for (let channel = 0; channel < 3; channel++) {
+      const color = value(at + (channels >= 3 ? channel : 0));
+      rgb[3 * pixel + channel] = Math.round(color * opacity + 255 * (1 - opacity));
+    }
+  }
+  return { width, height, data: rgb };
+}
+
+/** One number for each channel of each pixel, also where the file has a palette or packs several pixels into a byte. */
+function direct(png: DecodedPng): { data: DecodedPng['data']; channels: number } {
+  if (png.palette) return { data: convertIndexedToRgb(png), channels: png.palette[0]?.length ?? 3 };
+  if (png.depth >= 8) return png;
+  const rowBytes = Math.ceil((png.width * png.channels * png.depth) / 8);
+  const data = new Uint8Array(png.width * png.height * png.channels);
+  for (let i = 0; i < data.length; i++) {
+    const [row, column] = [Math.floor(i / (png.width * png.channels)), i % (png.width * png.channels)];
+    const bit = column * png.depth;
+    const byte = png.data[row * rowBytes + Math.floor(bit / 8)] ?? 0;
+    data[i] = (byte >> (8 - png.depth - (bit % 8))) & (2 ** png.depth - 1);
+  }
+  return { data, channels: png.channels };
+}
+
+function fromJpeg(bytes: Buffer): Pixels {
+  const { width, height, data } = jpeg.decode(bytes, {
+    useTArray: true,
+    formatAsRGBA: false,
+    maxResolutionInMP: maxMegapixels,
+    maxMemoryUsageInMB: 2048,
+  });
+  return { width, height, data };
+}
+
+function refuseHuge(width: number, height: number): void {
+  if (width * height > maxMegapixels * 1e6) throw new Error(`it has ${width} x ${height} pixels`);
+}
