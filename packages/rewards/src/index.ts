@@ -15,4 +15,5 @@ export {
   type Teacher,
   type TeacherKind,
 } from './reward.ts';
+export { rolloutInput } from './rollout-input.ts';
 export { type RewardEntry, type ScoredReward, scoreRollouts } from './score.ts';

@@ -1,5 +1,10 @@
 export { createShapesBackend, type ShapesBackendOptions } from './backend/backend.ts';
-export type { ModelChoice } from './backend/model-folder.ts';
+export { bagOfWordsReward } from './backend/bag-of-words.ts';
+export { detectorReward } from './backend/detector.ts';
+export { shapesExam } from './backend/exam.ts';
+export { type ModelChoice, modelFolder, worldOf } from './backend/model-folder.ts';
+export { shapesPretraining } from './backend/pretraining.ts';
+export { type ShapesPromptsOptions, shapesPrompts } from './backend/prompts.ts';
 export { shapesErrors } from './errors.ts';
 export * from './model/index.ts';
 export * from './pretrain/index.ts';

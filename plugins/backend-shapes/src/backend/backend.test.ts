@@ -108,7 +108,7 @@ async function policyTerms(
 describe('draw', () => {
   it('gives each request the same drawing, whichever others are beside it', async () => {
     const together = await backend.draw(requests);
-    expect(together).toHaveLength(43); // batches of 32 and 8, and one that is filled up
+    expect(together).toHaveLength(43); // in a batch of 64, the one alone in another of 16
     const alone = await backend.draw(requests.slice(40, 41));
     const turned = await backend.draw(requests.toReversed());
     for (const [one, other] of [

@@ -35,10 +35,12 @@ export interface ShapesBackendOptions {
   readonly sampler?: SamplerOptions;
 }
 
-/** Rows of one run. Fewer rows a run cost more each; each size costs a program. */
-const drawRows = [8, 32, 128] as const;
-const readRows = [8, 64] as const;
-const pixelRows = [8, 64] as const;
+/**
+ * Rows of one run: each size costs a program. Drawing decodes 64 times, where few rows are as slow as many; everything else is as fast
+ * in small batches, which stay in the cache, as in large ones.
+ */
+const drawRows = [16, 64, 128];
+const otherRows = [16];
 
 /**
  * Opens a model as a backend. Its programs run in the runtime, which it does not close. Throws GVU_SHAPES_MODEL when there is no such
@@ -111,7 +113,7 @@ class ShapesBackend implements Backend {
     options: Pick<UseOptions, 'signal'> = {},
   ): Promise<readonly Pixels[]> {
     const rows = drawings.map(({ tokens, randomness }) => ({ codes: this.#checkedCodes(tokens), randomness }));
-    const images = await inChunks(rows, pixelRows, (batch) =>
+    const images = await inChunks(rows, otherRows, (batch) =>
       this.#model.decode(
         batch.map(({ codes }) => codes),
         batch.map(({ randomness }) => randomness),
@@ -131,7 +133,7 @@ class ShapesBackend implements Backend {
       options,
     );
     const rows = texts.map((text, i) => ({ ...text, codes: codes[i] ?? [] }));
-    const logProbs = await inChunks(rows, readRows, (batch) => this.#model.read(batch, { ...options, textLength }));
+    const logProbs = await inChunks(rows, otherRows, (batch) => this.#model.read(batch, { ...options, textLength }));
     const { words } = this.#model.ids;
     return texts.map(({ answer }, i) => ({
       tokens: answer.map((word) => words.decode([word])),
@@ -150,7 +152,7 @@ class ShapesBackend implements Backend {
     );
     const rows = asked.map((question, i) => ({ question, codes: codes[i] ?? [] }));
     const settings = { ...use, questionLength: this.#texts.textLength - 1, steps: maxTokens };
-    const answers = await inChunks(rows, readRows, (batch) => this.#model.answer(batch, settings));
+    const answers = await inChunks(rows, otherRows, (batch) => this.#model.answer(batch, settings));
     return answers.map((words) => this.#model.ids.words.decode(words));
   }
 
@@ -162,7 +164,7 @@ class ShapesBackend implements Backend {
     const pixels = [...new Set(images.flatMap((image) => ('pixels' in image ? [image.pixels] : [])))];
     const planes = pixels.map(toPlanes);
     const given = images.map((image) => ('tokens' in image ? this.#checkedCodes(image.tokens) : undefined));
-    const encoded = await inChunks(planes, pixelRows, (batch) => this.#model.encode(batch, options));
+    const encoded = await inChunks(planes, otherRows, (batch) => this.#model.encode(batch, options));
     const byPixels = new Map(pixels.map((image, i) => [image, encoded[i]]));
     const nothing = images.some((image) => 'none' in image) ? await this.#emptyImage() : [];
     return images.map((image, i) => ('pixels' in image ? byPixels.get(image.pixels) : given[i]) ?? nothing);
@@ -173,7 +175,7 @@ class ShapesBackend implements Backend {
    * says least about what is to be read.
    */
   #emptyImage(): Promise<Codes> {
-    this.#empty ??= inChunks([renderScene(this.#model.config.world, [])], pixelRows, (batch) =>
+    this.#empty ??= inChunks([renderScene(this.#model.config.world, [])], otherRows, (batch) =>
       this.#model.encode(batch),
     ).then(([codes = []]) => codes);
     return this.#empty;

@@ -4,23 +4,23 @@
  */
 
 /**
- * Runs over items in order. A batch has the largest of `sizes` (ascending) that is not more than what is left, or the smallest. `run`
- * gets the batch filled up, and the index of its first item.
+ * Runs over items in order. A batch has the smallest of `sizes` (ascending) that holds all that is left, or the largest. `run` gets the
+ * batch filled up, and the index of its first item.
  */
 export async function inChunks<T, R>(
   items: readonly T[],
-  sizes: readonly [number, ...number[]],
+  sizes: readonly number[],
   run: (batch: readonly T[], from: number) => Promise<readonly R[]>,
 ): Promise<R[]> {
   const results: R[] = [];
-  for (let from = 0; from < items.length; ) {
+  while (results.length < items.length) {
+    const from = results.length;
     const left = items.length - from;
-    const size = sizes.findLast((candidate) => candidate <= left) ?? sizes[0];
+    const size = sizes.find((candidate) => candidate >= left) ?? sizes.at(-1) ?? left;
     const batch = items.slice(from, from + size);
     const last = batch.slice(-1);
     const filled = [...batch, ...Array.from({ length: size - batch.length }, () => last).flat()];
     results.push(...(await run(filled, from)).slice(0, batch.length));
-    from += size;
   }
   return results;
 }

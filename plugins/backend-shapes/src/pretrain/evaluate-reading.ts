@@ -11,19 +11,56 @@ import {
   renderScene,
   type Scene,
   swapKinds,
+  type World,
 } from '../world/index.ts';
 import { argmax, count, type EvaluationOptions, inBatches, mean, type Score } from './evaluation.ts';
+
+/** A text to be read from an image, bytes [3, 32, 32]; without an instruction, as a description. */
+export interface TextOfImage {
+  readonly pixels: Uint8Array;
+  readonly instruction?: string;
+  readonly text: string;
+}
+
+/** Whatever reads: the log-probability of each word of each text, in nats, without the end. */
+export type TextReader = (requests: readonly TextOfImage[]) => Promise<readonly (readonly number[])[]>;
+
+/** A model as a reader; it encodes each image once. */
+export function modelReader(model: ShapesModel): TextReader {
+  return async (requests) => {
+    const images = [...new Set(requests.map(({ pixels }) => pixels))];
+    const encoded = await inBatches(images, (batch) => model.encode(batch));
+    const codesOf = new Map(images.map((image, i) => [image, encoded[i] ?? []]));
+    return wordLogProbs(
+      model,
+      requests.map(({ pixels, instruction, text }) => ({ codes: codesOf.get(pixels) ?? [], instruction, text })),
+    );
+  };
+}
 
 /** Mean log-probability of the words of each prompt given each image (GvU's reward is its exponential), without the end. */
 export async function promptLogProbs(
   model: ShapesModel,
   pairs: readonly { readonly codes: Codes; readonly prompt: string }[],
 ): Promise<number[]> {
-  const instruction = model.ids.words.encode(describeInstruction);
-  return inBatches(pairs, async (batch) => {
-    const rows = batch.map(({ codes, prompt }) => ({ codes, instruction, answer: model.ids.words.encode(prompt) }));
-    const logProbs = await model.read(rows);
-    return logProbs.map((words) => mean(words.slice(0, -1)));
+  const rows = pairs.map(({ codes, prompt }) => ({ codes, text: prompt }));
+  return (await wordLogProbs(model, rows)).map(mean);
+}
+
+function wordLogProbs(
+  model: ShapesModel,
+  rows: readonly { readonly codes: Codes; readonly instruction?: string | undefined; readonly text: string }[],
+): Promise<number[][]> {
+  const { words } = model.ids;
+  return inBatches(rows, async (batch) => {
+    const logProbs = await model.read(
+      batch.map(({ codes, instruction = describeInstruction, text }) => ({
+        codes,
+        instruction: words.encode(instruction),
+        answer: words.encode(text),
+      })),
+    );
+    return logProbs.map((values) => values.slice(0, -1));
   });
 }
 
@@ -39,68 +76,51 @@ export interface ReadingScores {
   readonly swapped: number;
 }
 
-/** Reading of clean renders: `tests` of each kind. */
+/** Reading of clean renders: `tests` of each kind. The catalogue is of the world. */
 export async function readingScores(
-  model: ShapesModel,
-  catalogue: Catalogue,
+  read: TextReader,
+  { world, catalogue }: { world: World; catalogue: Catalogue },
   { seed, split, tests }: EvaluationOptions & { tests: number },
 ): Promise<ReadingScores> {
-  const { world } = model.config;
   const probes = createProbes(world, catalogue, { seed, split });
   const noise = randomStream(seed, 'shapes/evaluate/render');
   let images = 0;
-  const encode = (scenes: readonly Scene[]) =>
-    inBatches(scenes, (batch) => model.encode(batch.map((scene) => renderScene(world, scene, noise.at(images++)))));
+  const show = <Probe extends { readonly scene: Scene }>(probe: Probe) => ({
+    ...probe,
+    pixels: renderScene(world, probe.scene, noise.at(images++)),
+  });
   const list = Array.from({ length: tests }, (_, i) => i);
 
-  const retrieval = list.map((i) => probes.retrieval(i));
-  const shown = await encode(retrieval.map(({ scene }) => scene));
-  const choices = await promptLogProbs(
-    model,
-    retrieval.flatMap(({ prompts }, i) => prompts.map((prompt) => ({ codes: shown[i] ?? [], prompt }))),
+  const retrieval = list.map((i) => show(probes.retrieval(i)));
+  const likelihoods = await readEach(read, retrieval, ({ pixels, prompts }) =>
+    prompts.map((text) => ({ pixels, text })),
   );
-  let from = 0;
-  const found = retrieval.map(({ prompts, answer }) => {
-    const own = choices.slice(from, from + prompts.length);
-    from += prompts.length;
-    return argmax(own) === answer;
-  });
+  const found = retrieval.map(({ answer }, i) => argmax((likelihoods[i] ?? []).map(mean)) === answer);
 
   const swaps: Record<string, Score> = {};
-  const [right, wrong]: [number[], number[]] = [[], []];
+  const [right, swapped]: [number[], number[]] = [[], []];
   for (const kind of swapKinds) {
-    const tested = list.map((i) => probes.swap(kind, i));
-    const seen = await encode(tested.map(({ scene }) => scene));
-    const ofPrompts = (which: 'right' | 'wrong') =>
-      promptLogProbs(
-        model,
-        tested.map((probe, i) => ({ codes: seen[i] ?? [], prompt: probe[which] })),
-      );
-    const [forRight, forWrong] = [await ofPrompts('right'), await ofPrompts('wrong')];
-    right.push(...forRight);
-    wrong.push(...forWrong);
-    swaps[kind] = { correct: count(forRight, (value, i) => value > (forWrong[i] ?? 0)), n: tests };
+    const tested = list.map((i) => show(probes.swap(kind, i)));
+    const pairs = await readEach(read, tested, ({ pixels, right: text, wrong }) => [
+      { pixels, text },
+      { pixels, text: wrong },
+    ]);
+    const [ofRight, ofWrong] = [0, 1].map((which) => pairs.map((pair) => mean(pair[which] ?? [])));
+    right.push(...(ofRight ?? []));
+    swapped.push(...(ofWrong ?? []));
+    swaps[kind] = { correct: count(ofRight ?? [], (value, i) => value > (ofWrong?.[i] ?? 0)), n: tests };
   }
 
-  const asked = list.map((i) => probes.question(i));
-  const viewed = await encode(asked.map(({ scene }) => scene));
-  const options = asked.flatMap(({ question, choices: answers }, i) =>
-    answers.map((answer) => ({ i, question, answer, codes: viewed[i] ?? [] })),
+  const asked = list.map((i) => show(probes.question(i)));
+  const answers = await readEach(read, asked, ({ pixels, question, choices }) =>
+    choices.map((text) => ({ pixels, instruction: question, text })),
   );
-  const answered = await inBatches(options, async (batch) => {
-    const { encode: words } = model.ids.words;
-    const rows = batch.map(({ codes, question, answer }) => ({
-      codes,
-      instruction: words(question),
-      answer: words(answer),
-    }));
-    return (await model.read(rows)).map((logProbs) => logProbs[0] ?? Number.NEGATIVE_INFINITY);
-  });
   const questions: Record<string, Score> = {};
-  asked.forEach(({ kind, answer, choices: answers }, i) => {
-    const own = answered.filter((_, at) => options[at]?.i === i);
+  asked.forEach(({ kind, answer, choices }, i) => {
+    // A choice is one word here; a reader with smaller tokens has several for it.
+    const chosen = argmax((answers[i] ?? []).map((values) => values.reduce((sum, value) => sum + value, 0)));
     const { correct, n } = questions[kind] ?? { correct: 0, n: 0 };
-    questions[kind] = { correct: correct + (answers[argmax(own)] === answer ? 1 : 0), n: n + 1 };
+    questions[kind] = { correct: correct + (choices[chosen] === answer ? 1 : 0), n: n + 1 };
   });
   const typical = (values: readonly number[]) => mean(values.map(Math.exp));
   return {
@@ -108,6 +128,21 @@ export async function readingScores(
     swaps,
     questions,
     right: typical(right),
-    swapped: typical(wrong),
+    swapped: typical(swapped),
   };
+}
+
+/** Reads several texts for each item in one go: for each item, the log-probabilities of its texts. */
+async function readEach<T>(
+  read: TextReader,
+  items: readonly T[],
+  textsOf: (item: T) => readonly TextOfImage[],
+): Promise<(readonly (readonly number[])[])[]> {
+  const texts = items.map(textsOf);
+  const results = await read(texts.flat());
+  let from = 0;
+  return texts.map(({ length }) => {
+    from += length;
+    return results.slice(from - length, from);
+  });
 }

@@ -8,7 +8,14 @@ export {
   reconstructionScore,
   scoresByCategory,
 } from './evaluate-drawing.ts';
-export { promptLogProbs, type ReadingScores, readingScores } from './evaluate-reading.ts';
+export {
+  modelReader,
+  promptLogProbs,
+  type ReadingScores,
+  readingScores,
+  type TextOfImage,
+  type TextReader,
+} from './evaluate-reading.ts';
 export type { EvaluationOptions, Score } from './evaluation.ts';
 export { type BaseReport, defaultRecipe, type PretrainOptions, type PretrainReport, pretrain } from './pretrain.ts';
 export { reportText } from './report.ts';

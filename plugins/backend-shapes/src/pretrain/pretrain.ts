@@ -20,7 +20,7 @@ import {
   reconstructionScore,
   scoresByCategory,
 } from './evaluate-drawing.ts';
-import { type ReadingScores, readingScores } from './evaluate-reading.ts';
+import { modelReader, type ReadingScores, readingScores } from './evaluate-reading.ts';
 import type { Score } from './evaluation.ts';
 import { type TokenizerTraining, tokenizerStage, tokenizerValues } from './tokenizer-stage.ts';
 import { type CurvePoint, type Feeds, type StageProgress, trainStage } from './train-stage.ts';
@@ -141,7 +141,11 @@ export async function evaluateBase(
   return {
     overall: overall(scores),
     categories: Object.fromEntries(scores),
-    reading: await readingScores(model, catalogue, { ...heldOut, tests: evaluation.tests }),
+    reading: await readingScores(
+      modelReader(model),
+      { world: model.config.world, catalogue },
+      { ...heldOut, tests: evaluation.tests },
+    ),
     bestOfEight: await bestOf(model, catalogue, { ...heldOut, prompts: evaluation.bestOf, size: 8 }),
   };
 }
