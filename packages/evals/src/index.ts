@@ -1,1 +1,13 @@
-export {};
+export {
+  type BootstrapOptions,
+  type Interval,
+  type MeanEstimate,
+  type Pair,
+  pairedBootstrap,
+  type StratifiedEstimate,
+} from './bootstrap.ts';
+export { evalsErrors } from './errors.ts';
+export { type Comparison, compareEvaluations, type ScoreRow, type Verdict } from './evaluations.ts';
+export { compareExams, type ExamRow, type ExamSide } from './exam-comparison.ts';
+export { type Count, differenceInterval, wilsonInterval } from './proportion.ts';
+export { type RunRecord, readRun } from './run-record.ts';
