@@ -1,3 +1,4 @@
+export * from './autoregressive/index.ts';
 export type {
   ActiveAdapter,
   Backend,
@@ -33,6 +34,7 @@ export { decoderModules, decoderParameters } from './decoder/parameters.ts';
 export { type RolloutOptions, rollout, sequenceLogits, type TokenBatch } from './decoder/rollout.ts';
 export { inverseFrequencies, ropeTables } from './decoder/rope-tables.ts';
 export { modelErrors } from './errors.ts';
+export { readModelFile, readModelJson } from './model-files.ts';
 export { type Adapter, createModules, type Modules } from './modules.ts';
 export {
   type Pretraining,

@@ -70,6 +70,7 @@ export type { Session } from './runtime/session.ts';
 export type { CachedSession } from './runtime/session-cache.ts';
 export type { VariableInit, Variables } from './runtime/variables.ts';
 export { type Checkpoint, openCheckpoint } from './safetensors/checkpoint.ts';
+export { resolveInside } from './safetensors/checkpoint-files.ts';
 export { type ExternalDataLayout, externalDataLayout } from './safetensors/external-data.ts';
 export type { FileDType } from './safetensors/format.ts';
 export type { SafetensorsEntry } from './safetensors/header.ts';

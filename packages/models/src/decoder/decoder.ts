@@ -22,6 +22,7 @@ import {
   silu,
   type Tensor,
   transpose,
+  where,
 } from '@gvu/onnx';
 import type { Modules } from '../modules.ts';
 import type { DecoderConfig } from './config.ts';
@@ -76,11 +77,16 @@ export function headLogits(decoder: Decoder, hidden: Tensor): Tensor {
   return dtype === 'float16' ? cast(logits, 'float32') : logits;
 }
 
+/** The rows that a layer changes: where a bool [B * T, 1] holds. The others leave it as they entered, but are attended to. */
+export type Changes = 'all' | 'none' | Tensor;
+
 interface Block {
   /** Hidden states that enter [B * T, width]. */
   readonly hidden: Tensor;
   /** Position of every token [B, T] int64. */
   readonly positions: Tensor;
+  /** For models whose layers belong to one kind of token; by default each layer changes all rows. */
+  readonly changes?: ((layer: number) => Changes) | undefined;
 }
 
 /** All blocks over whole sequences, as training and scoring need them: hidden states after each block, the last one last. */
@@ -132,7 +138,7 @@ export function decodeBlocks(
 function block(
   decoder: Decoder,
   layer: number,
-  { hidden, positions }: Block,
+  { hidden, positions, changes }: Block,
   attend: (q: Tensor, k: Tensor, v: Tensor) => Tensor,
 ): Tensor {
   const { modules, config, prefix } = decoder;
@@ -179,7 +185,9 @@ function block(
     });
   });
 
-  return scope(graph, `${name}.mlp`, () => {
+  const changed = changes?.(layer) ?? 'all';
+  if (changed === 'none') return hidden;
+  const left = scope(graph, `${name}.mlp`, () => {
     const normal = norm(attended, 'post_attention_layernorm');
     const [gate, up] = ['gate', 'up'].map((part) =>
       modules.linear(`${name}.mlp.${part}_proj`, normal, { out: config.feedForward, bias: config.mlpBias }),
@@ -191,4 +199,5 @@ function block(
       addend: attended,
     });
   });
+  return changed === 'all' ? left : where(changed, left, hidden);
 }
