@@ -85,8 +85,11 @@ describe('detector', () => {
     }
   });
 
-  it('knows only the colours of its world', () => {
+  it('knows only the colours of its world, and has another version in another', async () => {
     const fewer = detectorReward(defineWorld({ colors: ['red', 'yellow', 'green', 'blue'] }));
+    const rollout = shown('a photo of a pink circle');
+    expect((await detector.score([rollout], { signal })).values).toEqual([1]);
+    await expect(fewer.score([rollout], { signal })).rejects.toThrow('pink');
     expect(fewer.version).not.toBe(detector.version);
   });
 });

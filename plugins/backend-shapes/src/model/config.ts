@@ -99,8 +99,12 @@ export interface TokenIds {
   readonly size: number;
 }
 
+/** Each world's, since every program asks and the whole grammar goes into making one. */
+const vocabularies = new WeakMap<World, Vocabulary>();
+
 export function tokenIds({ world, tokenizer }: ShapesConfig): TokenIds {
-  const words = createVocabulary(world);
+  const words = vocabularies.get(world) ?? createVocabulary(world);
+  vocabularies.set(world, words);
   return {
     words,
     text: words.size,
