@@ -1,2 +1,4 @@
+export { createJanusBackend } from './backend.ts';
 export { type JanusConfig, janusConfig, type VisionConfig, type VqConfig } from './checkpoint/config.ts';
-export { type JanusCheckpoint, openJanus } from './checkpoint/open.ts';
+export { type JanusCheckpoint, janusParameters, openJanus } from './checkpoint/open.ts';
+export type { JanusOptions } from './options.ts';

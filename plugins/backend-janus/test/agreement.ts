@@ -47,8 +47,12 @@ export function difference(a: readonly number[], b: readonly number[]): number {
   return a.reduce((worst, value, i) => Math.max(worst, Math.abs(value - (b[i] ?? Number.NaN))), 0);
 }
 
-export function expectClose(found: TensorData | undefined, reference: TensorData, within = tolerance): void {
-  expect(difference(valuesOf(found), toNumbers(reference))).toBeLessThanOrEqual(within);
+export function expectNear(found: readonly number[], reference: readonly number[], within: number): void {
+  expect(difference(found, reference)).toBeLessThanOrEqual(within);
+}
+
+export function expectClose(found: TensorData | undefined, reference: TensorData): void {
+  expectNear(valuesOf(found), toNumbers(reference), tolerance);
 }
 
 /** What the node of this name gives. */

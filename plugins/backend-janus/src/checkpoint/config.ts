@@ -42,6 +42,8 @@ export interface JanusConfig {
   readonly decoder: DecoderConfig;
   readonly vision: VisionConfig;
   readonly vq: VqConfig;
+  /** The longest sequence that the language model was made for. */
+  readonly maxTokens: number;
 }
 
 const size = (value: number) => ({ type: 'integer', minimum: 1, default: value }) as const;
@@ -91,10 +93,13 @@ const outerSchema = defineConfig({
   type: 'object',
   properties: {
     model_type: { const: 'janus' },
-    text_config: { type: 'object', default: {} },
+    text_config: {
+      type: 'object',
+      properties: { max_position_embeddings: size(2048) },
+      default: {},
+    },
     vision_config: { type: 'object', default: {} },
     vq_config: { type: 'object', default: {} },
-    tie_word_embeddings: { type: 'boolean', default: true },
   },
   required: ['model_type'],
 });
@@ -118,7 +123,12 @@ export function janusConfig(json: unknown, { tiedHead = false }: { tiedHead?: bo
   const source = 'config.json';
   const outer = outerSchema.parse(json, { source });
   const decoder = decoderConfig({ ...llamaDefaults, ...outer.text_config, tie_word_embeddings: tiedHead });
-  return { decoder, vision: visionConfig(outer.vision_config), vq: vqConfig(outer.vq_config) };
+  return {
+    decoder,
+    vision: visionConfig(outer.vision_config),
+    vq: vqConfig(outer.vq_config),
+    maxTokens: outer.text_config.max_position_embeddings,
+  };
 }
 
 /** Reads a `vision_config`. Throws GVU_CONFIG_INVALID. */

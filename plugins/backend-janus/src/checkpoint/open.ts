@@ -2,10 +2,8 @@
  * Opens a Janus checkpoint directory, in the layout of transformers or of DeepSeek's release, and checks that its tensors are
  * exactly those of the model that its configuration describes. The weights stay in their files.
  */
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { isRecord } from '@gvu/core';
-import { checkWeights, decoderParameters, modelErrors } from '@gvu/models';
+import { checkWeights, decoderParameters, modelErrors, readModelJson } from '@gvu/models';
 import { type Checkpoint, type FlatEntry, openCheckpoint } from '@gvu/onnx';
 import { decoderPrefix } from '../model/names.ts';
 import { generationParameters } from '../model/projectors.ts';
@@ -25,11 +23,11 @@ export interface JanusCheckpoint {
 const unused = [/\battn_pool\./, /\bcodebook_used$/, /\bposition_ids$/, /\brotary_emb\.inv_freq$/];
 
 /**
- * Throws GVU_MODEL_CONFIG or GVU_CONFIG_INVALID for a configuration, GVU_MODEL_WEIGHTS with every tensor that is missing, misshapen
+ * Throws GVU_MODEL_FILE, GVU_MODEL_CONFIG or GVU_CONFIG_INVALID for a configuration, GVU_MODEL_WEIGHTS with every tensor that is missing, misshapen
  * or unknown, and what `openCheckpoint` throws.
  */
 export async function openJanus(folder: string): Promise<JanusCheckpoint> {
-  const json = await readJson(join(folder, 'config.json'));
+  const json = await readConfig(folder);
   const found = await openCheckpoint(folder);
   const isOriginal = json.model_type === 'multi_modality';
   const checkpoint = isOriginal ? fromOriginal(found) : found;
@@ -76,25 +74,16 @@ function saysTied(json: Readonly<Record<string, unknown>>): boolean {
   return json.tie_word_embeddings === true || (isRecord(inner) && inner.tie_word_embeddings === true);
 }
 
-async function readJson(file: string): Promise<Readonly<Record<string, unknown>>> {
-  const refuse = (problem: string, cause?: unknown) =>
-    modelErrors.error('GVU_MODEL_CONFIG', `'${file}' ${problem}.`, {
-      hint: 'Name the directory of a Janus checkpoint.',
-      cause,
-    });
-  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
-    throw refuse('cannot be read', cause);
-  });
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (error) {
-    throw refuse('is not JSON', error);
-  }
-  if (!isRecord(json)) throw refuse('is not a JSON object');
-  if (json.model_type !== 'janus' && json.model_type !== 'multi_modality')
-    throw refuse(`says "model_type": ${JSON.stringify(json.model_type)}, not "janus" or "multi_modality"`);
-  return json;
+/** Throws GVU_MODEL_FILE, or GVU_MODEL_CONFIG for another kind of model. */
+async function readConfig(folder: string): Promise<Readonly<Record<string, unknown>>> {
+  const json = await readModelJson(folder, 'config.json');
+  if (json.model_type === 'janus' || json.model_type === 'multi_modality') return json;
+  const found = JSON.stringify(json.model_type);
+  throw modelErrors.error(
+    'GVU_MODEL_CONFIG',
+    `config.json in '${folder}' says "model_type": ${found}, not "janus" or "multi_modality".`,
+    { hint: 'Name the directory of a Janus checkpoint.' },
+  );
 }
 
 function listed(names: readonly string[]): string {
