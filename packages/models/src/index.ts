@@ -34,6 +34,7 @@ export { decoderModules, decoderParameters } from './decoder/parameters.ts';
 export { type RolloutOptions, rollout, sequenceLogits, type TokenBatch } from './decoder/rollout.ts';
 export { inverseFrequencies, ropeTables } from './decoder/rope-tables.ts';
 export { modelErrors } from './errors.ts';
+export { weightsFingerprint } from './fingerprint.ts';
 export { readModelFile, readModelJson } from './model-files.ts';
 export { type Adapter, createModules, type Modules } from './modules.ts';
 export {
@@ -43,3 +44,4 @@ export {
   type PretrainingRun,
   pretrainings,
 } from './pretraining.ts';
+export * from './torch/index.ts';

@@ -1,0 +1,1 @@
+export { openTorch, readTorchTensor, type TorchEntry, type TorchFile, torchWeights } from './torch-file.ts';
