@@ -6,15 +6,18 @@ import {
   type BackendDeps,
   checkpointWeights,
   createAutoregressiveBackend,
+  createModules,
+  type Modules,
   openTokenizer,
 } from '@gvu/models';
-import { sizeOf } from '@gvu/onnx';
+import { type Graph, gather, sizeOf } from '@gvu/onnx';
 import { drawnSide } from './checkpoint/config.ts';
 import { janusParameters, openJanus } from './checkpoint/open.ts';
 import { readPreprocessing } from './checkpoint/preprocessing.ts';
 import { fingerprint } from './fingerprint.ts';
 import { createImageCodec } from './model/image-codec.ts';
 import { decoderPrefix } from './model/names.ts';
+import { unitCodebook } from './model/vq-decoder.ts';
 import type { JanusOptions } from './options.ts';
 import { defaultTargets, janusModules, janusRoutes } from './routes.ts';
 import { controlIds, janusSequences } from './sequences.ts';
@@ -49,6 +52,13 @@ export async function createJanusBackend(
   };
   const { needed } = janusParameters(config);
   const side = drawnSide(vq);
+  const known = new WeakMap<Graph, Modules>();
+  // A weight is declared once in a graph, which may hold the policy twice.
+  const modulesOf = (graph: Graph): Modules => {
+    const modules = known.get(graph) ?? createModules(graph, checkpointWeights(graph, checkpoint));
+    known.set(graph, modules);
+    return modules;
+  };
   const key = `janus ${await realpath(folder)} ${version}`;
   return createAutoregressiveBackend(
     {
@@ -66,6 +76,7 @@ export async function createJanusBackend(
       guidance: guidance === 1 ? undefined : { scale: guidance, formula: 'u + w(c - u)' },
       placeholder: ids.placeholder,
       maxTokens,
+      embeddings: (graph, tokens) => gather(unitCodebook(modulesOf(graph), vq), tokens),
     },
     { runtime },
   );

@@ -5,10 +5,12 @@
 
 import { randomStream } from '@gvu/core';
 import {
+  type AutoregressiveModel,
   allStates,
   type Backend,
   checkpointWeights,
   createModules,
+  drawProgram,
   imageLogits,
   openTokenizer,
   routedDecoder,
@@ -36,6 +38,7 @@ import {
   type Target,
   type Tensor,
   type TensorData,
+  tensorData,
   toNumbers,
 } from '@gvu/onnx';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -102,6 +105,18 @@ describe('sequences', () => {
   });
 });
 
+function modelOf(target: Target, dtype: DType): AutoregressiveModel {
+  return {
+    config: config.decoder,
+    prefix: decoderPrefix,
+    routes: janusRoutes(config),
+    modules: janusModules(config),
+    weights: (graph) => weightsOf(graph, dtype),
+    target,
+    dtype,
+  };
+}
+
 /** Logits of the last `count` places of whole sequences of one length, [rows * count, ..]. */
 function lastLogits(
   graph: Graph,
@@ -110,16 +125,7 @@ function lastLogits(
 ): Tensor {
   const { kind, count, features, dtype = 'float32' } = options;
   const length = rows[0]?.length ?? 0;
-  const model = {
-    config: config.decoder,
-    prefix: decoderPrefix,
-    routes: janusRoutes(config),
-    modules: janusModules(config),
-    weights: () => weightsOf(graph, dtype),
-    target: graph.target,
-    dtype,
-  } as const;
-  const routed = routedDecoder(graph, model, { positions: length });
+  const routed = routedDecoder(graph, modelOf(graph.target, dtype), { positions: length });
   const shape = [rows.length, length];
   const batch = {
     ids: constant(graph, 'int64', shape, rows.flat()),
@@ -242,6 +248,47 @@ describe('through the backend', () => {
       expect([...(drawing?.tokens ?? [])]).toEqual(numbers('gen.greedy.tokens'));
       expectNear([...(drawing?.logProbs ?? [])], numbers('gen.greedy.logprobs_cond'), tolerance);
     }
+  });
+
+  it('drawing under given noise: numbers that choose the tokens of the reference, through the program that draws', async () => {
+    const tokens = numbers('gen.gumbel.tokens');
+    const codes = config.vq.codes;
+    const guided = numbers('gen.gumbel.cfg_logits');
+    // The reference adds noise to logits, the sampler inverts the distribution: the middle of a token's share means that token.
+    const uniform = tokens.map((token, step) => {
+      const row = guided
+        .slice(step * codes, (step + 1) * codes)
+        .map((logit, _, all) => Math.exp(logit - Math.max(...all)));
+      const upTo = (end: number) => row.slice(0, end).reduce((total, share) => total + share, 0);
+      return (upTo(token) + upTo(token + 1)) / (2 * upTo(codes));
+    });
+    const rows = ['gen.cond_ids', 'gen.uncond_ids'].map((key) => numbers(key));
+    const length = rows[0]?.length ?? 0;
+    const steps = tokens.length;
+    const guidance = { scale: weight, formula: 'u + w(c - u)' } as const;
+    const program = drawProgram(
+      modelOf('cpu', 'float32'),
+      { rows: 1, length },
+      { steps, sampler: exactSampler, guidance },
+    );
+    await using session = await runtime.load(program);
+    const found = await session.run<'tokens' | 'policy' | 'sampler'>({
+      ids: tensorData('int64', [2, length], rows.flat()),
+      positions: tensorData(
+        'int64',
+        [2, length],
+        rows.flatMap((row) => [...row.keys()]),
+      ),
+      real: tensorData(
+        'float32',
+        [2, length],
+        rows.flatMap((row) => row.map(() => 1)),
+      ),
+      uniform: tensorData('float32', [steps, 1, 1], uniform),
+    });
+    expect(toNumbers(found.tokens)).toEqual(tokens);
+    expectNear(toNumbers(found.policy), numbers('gen.gumbel.logprobs_cond'), tolerance);
+    expectNear(toNumbers(found.sampler), numbers('gen.gumbel.logprobs_cfg'), (2 * weight - 1) * tolerance);
   });
 
   it('the picture of drawn tokens, to the byte but where the reference is at an edge', async () => {

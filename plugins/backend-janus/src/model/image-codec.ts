@@ -48,7 +48,7 @@ export function createImageCodec(options: ImageCodecOptions): Required<ImageCode
   const side = drawnSide(vq);
   const decisions = vq.gridSide ** 2;
   return {
-    decode(drawings, { signal } = {}) {
+    async decode(drawings, { signal } = {}) {
       for (const { tokens } of drawings) checkTokens(tokens, { count: decisions, codes: vq.codes });
       return inRuns(drawings, async (run) => {
         const session = await runtime.cached(`${key} decode ${run.length}`, () => decodeProgram(options, run.length));
@@ -61,7 +61,7 @@ export function createImageCodec(options: ImageCodecOptions): Required<ImageCode
         return inParts(bytesOf(pixels), run.length).map((data) => ({ width: side, height: side, data }));
       });
     },
-    see(images, { signal } = {}) {
+    async see(images, { signal } = {}) {
       const { imageSide } = vision;
       const squares = images.map((image) => fitImage(image, { ...preprocessing, side: imageSide }));
       const count = visionTokens(vision);

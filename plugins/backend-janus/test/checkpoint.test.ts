@@ -1,0 +1,169 @@
+/** Checkpoints that are broken, of another model, or meant ill: a clear error each, before anything runs. */
+import { cp, mkdir, mkdtemp, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openCheckpoint, Runtime, readTensors, type TensorData, tensorData, writeSafetensors } from '@gvu/onnx';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createJanusBackend } from '../src/backend.ts';
+import { openJanus } from '../src/checkpoint/open.ts';
+import { backendConfig } from '../src/options.ts';
+import { fixture } from './fixtures.ts';
+import { writeOriginalLayout } from './original-layout.ts';
+
+let runtime: Runtime;
+beforeAll(async () => {
+  runtime = await Runtime.create({ threads: 1 });
+});
+afterAll(() => runtime.dispose());
+
+let folder: string;
+beforeEach(async () => {
+  folder = await realpath(await mkdtemp(join(tmpdir(), 'gvu-janus-')));
+  await cp(fixture('janus-tiny'), folder, { recursive: true });
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+const open = () => createJanusBackend(backendConfig.parse({ model: folder }, { source: 'test' }), { runtime });
+
+async function changeJson(file: string, change: (json: Record<string, unknown>) => void): Promise<void> {
+  const path = join(folder, file);
+  const json = JSON.parse(await readFile(path, 'utf8'));
+  change(json);
+  await writeFile(path, JSON.stringify(json));
+}
+
+async function changeTensors(change: (tensors: Map<string, TensorData>) => void): Promise<void> {
+  const { tensors } = await openCheckpoint(folder);
+  const values = await readTensors(tensors.values());
+  change(values);
+  await writeSafetensors(join(folder, 'model.safetensors'), values);
+}
+
+describe('configuration', () => {
+  it.each([
+    ['another model', { model_type: 'llama' }, /GVU_MODEL_CONFIG.*"llama"/],
+    ['a norm that is not computed', { vision_config: { use_qk_norm: true } }, /GVU_CONFIG_INVALID.*use_qk_norm/s],
+    ['another activation', { vision_config: { hidden_act: 'relu' } }, /GVU_CONFIG_INVALID.*hidden_act/s],
+    ['channels that no group norm divides', { vq_config: { base_channels: 48 } }, /GVU_CONFIG_INVALID.*base_channels/s],
+    ['another decoder', { text_config: { model_type: 'gpt2' } }, /GVU_MODEL_CONFIG.*gpt2/],
+  ])('refuses %s', async (_, changed, message) => {
+    await changeJson('config.json', (json) => {
+      for (const [key, value] of Object.entries(changed))
+        json[key] = typeof value === 'string' ? value : { ...Object(json[key]), ...value };
+    });
+    await expect(openJanus(folder)).rejects.toThrow(message);
+  });
+
+  it('refuses a directory without its files', async () => {
+    await rm(join(folder, 'preprocessor_config.json'));
+    await expect(open()).rejects.toThrow(/GVU_MODEL_FILE.*preprocessor_config\.json/);
+    await rm(join(folder, 'config.json'));
+    await expect(open()).rejects.toThrow(/GVU_MODEL_FILE.*config\.json/);
+  });
+
+  it('refuses links that lead out of the directory', async () => {
+    await rm(join(folder, 'config.json'));
+    await symlink(join(fixture('janus-tiny'), 'config.json'), join(folder, 'config.json'));
+    await expect(open()).rejects.toThrow(/GVU_CHECKPOINT_LINK/);
+  });
+
+  it('refuses a tokenizer without the tokens of images', async () => {
+    const path = join(folder, 'tokenizer.json');
+    const text = await readFile(path, 'utf8');
+    await writeFile(path, text.replaceAll('<begin_of_image>', '<something>').replaceAll('<end_of_image>', '<other>'));
+    await expect(open()).rejects.toThrow(/GVU_MODEL_TOKENIZER.*'<begin_of_image>'.*'<end_of_image>'/);
+  });
+});
+
+describe('tensors', () => {
+  it.each([
+    ['a missing one', (all) => all.delete('model.aligner.fc1.bias'), /'model\.aligner\.fc1\.bias' is missing/],
+    [
+      'one of another shape',
+      (all) => all.set('lm_head.weight', tensorData('float32', [2, 2], [1, 2, 3, 4])),
+      /'lm_head\.weight' is \[2, 2\], not/,
+    ],
+    [
+      'one that nobody knows',
+      (all) => all.set('model.backdoor.weight', tensorData('float32', [1], [1])),
+      /no part of Janus: 'model\.backdoor\.weight'/,
+    ],
+    [
+      'a part of the encoder alone',
+      (all) => all.delete('model.vqmodel.encoder.conv_in.bias'),
+      /'model\.vqmodel\.encoder\.conv_in\.bias' is missing/,
+    ],
+    [
+      'no head, where it is not said to be the table',
+      (all) => all.delete('lm_head.weight'),
+      /'lm_head.weight' is missing/,
+    ],
+  ] satisfies [string, (all: Map<string, TensorData>) => unknown, RegExp][])(
+    'refuses %s',
+    async (_, change, message) => {
+      await changeTensors(change);
+      await expect(openJanus(folder)).rejects.toThrow(
+        expect.objectContaining({ code: 'GVU_MODEL_WEIGHTS', message: expect.stringMatching(message) }),
+      );
+    },
+  );
+
+  it('does without the encoder, which neither drawing nor reading needs', async () => {
+    await changeTensors((all) => {
+      for (const name of [...all.keys()]) if (/vqmodel\.(encoder|quant_conv)\./.test(name)) all.delete(name);
+    });
+    await expect(openJanus(folder)).resolves.toBeDefined();
+  });
+
+  it('ties the head only where the file has none and config.json says so', async () => {
+    await changeJson('config.json', (json) => {
+      json.tie_word_embeddings = true;
+    });
+    expect((await openJanus(folder)).config.decoder.tiedHead).toBe(false);
+    await changeTensors((all) => all.delete('lm_head.weight'));
+    expect((await openJanus(folder)).config.decoder.tiedHead).toBe(true);
+    await expect(open()).resolves.toMatchObject({ name: 'janus' });
+  });
+
+  it('another version for other weights', async () => {
+    const { version } = await open();
+    await changeTensors((all) => {
+      const head = all.get('lm_head.weight');
+      if (head?.dtype === 'float32')
+        all.set('lm_head.weight', { ...head, data: head.data.map((value) => value * 1.01) });
+    });
+    expect((await open()).version).not.toBe(version);
+    expect(version).toBe(
+      (await createJanusBackend(backendConfig.parse({ model: fixture('janus-tiny') }, { source: 't' }), { runtime }))
+        .version,
+    );
+  });
+});
+
+describe("the layout of DeepSeek's release", () => {
+  let original: string;
+  beforeEach(async () => {
+    original = join(folder, 'original');
+    await mkdir(original);
+    await writeOriginalLayout(folder, original);
+  });
+
+  it('says the same sizes by its tensors', async () => {
+    expect((await openJanus(original)).config).toEqual((await openJanus(folder)).config);
+  });
+
+  it('refuses towers that it does not know', async () => {
+    const path = join(original, 'config.json');
+    const text = await readFile(path, 'utf8');
+    await writeFile(path, text.replace(/,"heads":\d+|"heads":\d+,/, ''));
+    await expect(openJanus(original)).rejects.toThrow(/GVU_MODEL_CONFIG.*'tiny' is not known/);
+  });
+
+  it('refuses a fused tensor that does not fall into three', async () => {
+    const { tensors } = await openCheckpoint(original);
+    const values = await readTensors(tensors.values());
+    values.set('vision_model.vision_tower.blocks.0.attn.qkv.bias', tensorData('float32', [4], [1, 2, 3, 4]));
+    await writeSafetensors(join(original, 'model.safetensors'), values);
+    await expect(openJanus(original)).rejects.toThrow(/GVU_MODEL_WEIGHTS.*q_proj\.bias' is missing/);
+  });
+});
