@@ -45,3 +45,4 @@ export {
   pretrainings,
 } from './pretraining.ts';
 export * from './torch/index.ts';
+export * from './vision/index.ts';

@@ -9,6 +9,7 @@ export function fixture(name: string): string {
 
 /** Tensors of a fixture's `expected.safetensors`, by name. */
 export interface Expected {
+  has(name: string): boolean;
   tensor(name: string): TensorData;
   values(name: string): number[];
   /** Rows of the last axis. */
@@ -25,6 +26,7 @@ export async function readExpected(folder: string): Promise<Expected> {
   };
   const values = (name: string) => [...toNumbers(tensor(name))];
   return {
+    has: (name) => tensors.has(name),
     tensor,
     values,
     rows: (name) => inRows(values(name), tensor(name).shape.at(-1) ?? 1),
