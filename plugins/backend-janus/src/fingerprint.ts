@@ -10,11 +10,11 @@ const places = 256;
 const bytesEach = 16_384;
 
 /** Twelve hexadecimal digits. `facts` are what else drawings depend on. */
-export async function fingerprint({ files, tensors }: Checkpoint, facts: unknown): Promise<string> {
+export async function fingerprint({ tensors }: Checkpoint, facts: unknown): Promise<string> {
   const hash = createHash('sha256').update(JSON.stringify(facts));
   for (const { name, dtype, shape, offset } of tensors.values())
     hash.update(JSON.stringify([name, dtype, shape, offset]));
-  for (const { file } of files) {
+  for (const file of new Set([...tensors.values()].map((entry) => entry.file))) {
     await using handle = await open(file, 'r');
     const { size } = await handle.stat();
     const buffer = new Uint8Array(bytesEach);

@@ -10,7 +10,7 @@ export const backendConfig = defineConfig({
       type: 'string',
       minLength: 1,
       description:
-        "Directory of a Janus or Janus-Pro checkpoint in safetensors, in the layout of transformers or of DeepSeek's release.",
+        "Directory of a Janus or Janus-Pro checkpoint, in the layout of transformers or of DeepSeek's release.",
     },
     guidance: {
       type: 'number',

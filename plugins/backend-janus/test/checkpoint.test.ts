@@ -2,6 +2,7 @@
 import { cp, mkdir, mkdtemp, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { randomStream } from '@gvu/core';
 import { openCheckpoint, Runtime, readTensors, type TensorData, tensorData, writeSafetensors } from '@gvu/onnx';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createJanusBackend } from '../src/backend.ts';
@@ -9,6 +10,7 @@ import { openJanus } from '../src/checkpoint/open.ts';
 import { backendConfig } from '../src/options.ts';
 import { fixture } from './fixtures.ts';
 import { writeOriginalLayout } from './original-layout.ts';
+import { torchFile } from './torch-file.ts';
 
 let runtime: Runtime;
 beforeAll(async () => {
@@ -165,5 +167,35 @@ describe("the layout of DeepSeek's release", () => {
     values.set('vision_model.vision_tower.blocks.0.attn.qkv.bias', tensorData('float32', [4], [1, 2, 3, 4]));
     await writeSafetensors(join(original, 'model.safetensors'), values);
     await expect(openJanus(original)).rejects.toThrow(/GVU_MODEL_WEIGHTS.*q_proj\.bias' is missing/);
+  });
+
+  it.each([1, 3])('comes as files of torch.save too: %d of them', async (count) => {
+    const pickled = join(folder, 'pickled');
+    await mkdir(pickled);
+    await writeOriginalLayout(folder, pickled, async (to, tensors) => {
+      const all = [...tensors];
+      const size = Math.ceil(all.length / count);
+      const name = (i: number) => (count === 1 ? 'pytorch_model.bin' : `pytorch_model-${i}.bin`);
+      const map: Record<string, string> = {};
+      for (let i = 0; i < count; i++) {
+        const part = all.slice(i * size, (i + 1) * size);
+        await writeFile(join(to, name(i)), torchFile(new Map(part)));
+        for (const [tensor] of part) map[tensor] = name(i);
+      }
+      if (count > 1) await writeFile(join(to, 'pytorch_model.bin.index.json'), JSON.stringify({ weight_map: map }));
+    });
+    for (const file of ['preprocessor_config.json', 'tokenizer.json', 'tokenizer_config.json'])
+      await cp(join(folder, file), join(pickled, file));
+    const backend = await createJanusBackend(backendConfig.parse({ model: pickled }, { source: 'test' }), { runtime });
+    const requests = [{ prompt: 'a red cube', randomness: randomStream(1, 'test').at() }];
+    const [drawing] = await backend.draw(requests);
+    expect(drawing).toEqual((await (await open()).draw(requests))[0]);
+
+    if (count === 1) return;
+    await rm(join(pickled, 'pytorch_model-1.bin'));
+    await expect(openJanus(pickled)).rejects.toThrow(/GVU_MODEL_WEIGHTS.*'pytorch_model-1\.bin' is missing/);
+    const outside = { weight_map: { 'gen_embed.weight': '../other.bin' } };
+    await writeFile(join(pickled, 'pytorch_model.bin.index.json'), JSON.stringify(outside));
+    await expect(openJanus(pickled)).rejects.toThrow(/GVU_MODEL_FILE.*its own directory/);
   });
 });

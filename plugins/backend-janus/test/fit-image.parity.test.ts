@@ -1,8 +1,10 @@
 /** Resampling and filling up against Pillow and the release's processor, to the byte. */
+
+import { resizeBicubic } from '@gvu/models';
 import { toNumbers } from '@gvu/onnx';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { fitImage, resizeBicubic } from '../src/model/fit-image.ts';
+import { fitImage } from '../src/model/fit-image.ts';
 import { expectedTensors, fixtureJson } from './fixtures.ts';
 
 const name = 'image-preprocess';

@@ -35,7 +35,12 @@ const insideTower: readonly (readonly [from: RegExp, to: string])[] = [
   [/\.self_attn\.projection_layer\./, '.attn.proj.'],
 ];
 
-export async function writeOriginalLayout(from: string, to: string): Promise<void> {
+/** What writes the tensors; by default one file of safetensors. */
+type Write = (folder: string, tensors: ReadonlyMap<string, TensorData>) => Promise<void>;
+
+const asSafetensors: Write = (folder, tensors) => writeSafetensors(join(folder, 'model.safetensors'), tensors);
+
+export async function writeOriginalLayout(from: string, to: string, write = asSafetensors): Promise<void> {
   const { tensors } = await openCheckpoint(from);
   const values = await readTensors(tensors.values());
   const config = JSON.parse(await readFile(join(from, 'config.json'), 'utf8'));
@@ -62,7 +67,7 @@ export async function writeOriginalLayout(from: string, to: string): Promise<voi
   // What the release has besides, and nothing uses.
   result.set('gen_vision_model.quantize.codebook_used', tensorData('float32', [4], [0, 0, 0, 0]));
   result.set('vision_model.vision_tower.attn_pool.latent', tensorData('float32', [1, 1, 2], [0, 0]));
-  await writeSafetensors(join(to, 'model.safetensors'), result);
+  await write(to, result);
   const { text_config, vision_config, vq_config } = config;
   const original = {
     model_type: 'multi_modality',

@@ -4,13 +4,14 @@
  */
 import { isRecord } from '@gvu/core';
 import { checkWeights, decoderParameters, modelErrors, readModelJson } from '@gvu/models';
-import { type Checkpoint, type FlatEntry, openCheckpoint } from '@gvu/onnx';
+import type { Checkpoint, FlatEntry } from '@gvu/onnx';
 import { decoderPrefix } from '../model/names.ts';
 import { generationParameters } from '../model/projectors.ts';
 import { visionParameters } from '../model/siglip.ts';
 import { vqDecoderParameters } from '../model/vq-decoder.ts';
 import { vqEncoderParameters } from '../model/vq-encoder.ts';
 import { type JanusConfig, janusConfig } from './config.ts';
+import { openWeights } from './files.ts';
 import { fromOriginal, originalConfig } from './original-layout.ts';
 
 export interface JanusCheckpoint {
@@ -24,11 +25,11 @@ const unused = [/\battn_pool\./, /\bcodebook_used$/, /\bposition_ids$/, /\brotar
 
 /**
  * Throws GVU_MODEL_FILE, GVU_MODEL_CONFIG or GVU_CONFIG_INVALID for a configuration, GVU_MODEL_WEIGHTS with every tensor that is missing, misshapen
- * or unknown, and what `openCheckpoint` throws.
+ * or unknown, and what `openWeights` throws.
  */
 export async function openJanus(folder: string): Promise<JanusCheckpoint> {
   const json = await readConfig(folder);
-  const found = await openCheckpoint(folder);
+  const found = await openWeights(folder);
   const isOriginal = json.model_type === 'multi_modality';
   const checkpoint = isOriginal ? fromOriginal(found) : found;
   const parsed = isOriginal ? originalConfig(json, checkpoint.tensors) : json;
