@@ -1,5 +1,6 @@
 /** Curves of a run over its steps, from the numbers that each step logged; what was no number is null and stays a gap. */
 import type { EvaluationEvent, StepEvent } from '@gvu/rl';
+import { tagOf } from './evaluations.ts';
 
 export interface CurvePoint {
   readonly step: number;
@@ -44,7 +45,7 @@ export function scoreCurves(evaluations: readonly EvaluationEvent[]): { name: st
   const tags = [...new Set(evaluations.flatMap((evaluation) => Object.keys(evaluation.byTag)))];
   const overall = evaluations.map(({ step, overall, score }) => ({ step, value: finite(overall[score]) }));
   const byTag = tags.map((tag) => ({
-    name: tag,
+    name: tagOf({ tag }),
     curve: evaluations.map(({ step, byTag, score }) => ({ step, value: finite(byTag[tag]?.mean[score]) })),
   }));
   return [{ name: 'overall', curve: overall }, ...byTag].filter(({ curve }) =>

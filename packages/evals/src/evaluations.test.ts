@@ -71,6 +71,12 @@ describe('the comparison of two evaluations', () => {
     expect(comparison.verdict.text).toMatch(/^no difference can be told: \+2\.00 \[-0\.\d\d, \+\d\.\d\d\]$/);
   });
 
+  test('an interval of points does not go beyond what can be', () => {
+    const { interval } = compare({ one: [1, 1, 1, 1] }, { one: [0, 0, 0, 1] }).overall.difference;
+    expect(interval?.[0]).toBe(-1);
+    expect(interval?.[1]).toBeGreaterThan(-0.75);
+  });
+
   test('matches drawings by what they are, not by place', () => {
     const first = evaluationEvent(0, { one: [0, 1], two: [1] });
     const last = { ...evaluationEvent(5, { one: [1, 0], two: [0] }) };

@@ -73,6 +73,7 @@ export function compareEvaluations(first: EvaluationEvent, last: EvaluationEvent
   }));
   const differences = units.map((unit): Pair => ({ stratum: unit.tag, difference: unit.after - unit.before }));
   const { overall, strata } = pairedBootstrap(differences, { seed: bootstrapSeed });
+  const scale = scaleOf(judged.flatMap(({ b, a }) => [b, a]));
 
   const rows = [...strata].map(([tag, difference]): ScoreRow => {
     const own = units.filter((unit) => unit.tag === tag);
@@ -82,10 +83,10 @@ export function compareEvaluations(first: EvaluationEvent, last: EvaluationEvent
       drawings: own.reduce((sum, unit) => sum + unit.drawings, 0),
       before: mean(own.map((unit) => unit.before)),
       after: mean(own.map((unit) => unit.after)),
-      difference,
+      difference: possible(difference, scale),
     };
   });
-  const scale = scaleOf(judged.flatMap(({ b, a }) => [b, a]));
+  const difference = possible(overall, scale);
   return {
     score,
     scale,
@@ -97,11 +98,18 @@ export function compareEvaluations(first: EvaluationEvent, last: EvaluationEvent
       drawings: judged.length,
       before: mean(rows.map((row) => row.before)),
       after: mean(rows.map((row) => row.after)),
-      difference: overall,
+      difference,
     },
     leftOut: Math.max(first.drawings.length, last.drawings.length) - judged.length,
-    verdict: verdictOf(overall, scale),
+    verdict: verdictOf(difference, scale),
   };
+}
+
+/** Means of scores from 0 to 1 differ by 1 at most, which the interval of a few prompts does not know. */
+function possible(estimate: MeanEstimate, scale: Scale): MeanEstimate {
+  const { interval } = estimate;
+  if (interval === null || scale.factor !== 100) return estimate;
+  return { ...estimate, interval: [Math.max(-1, interval[0]), Math.min(1, interval[1])] };
 }
 
 /** What an interval allows to say. */
@@ -141,7 +149,7 @@ export function drawingKey({ tag, prompt, sample }: EvaluatedDrawing): string {
 }
 
 export function tagOf({ tag }: { readonly tag: string | null }): string {
-  return tag ?? untagged;
+  return tag === null || tag === '' ? untagged : tag;
 }
 
 function mean(values: readonly number[]): number {

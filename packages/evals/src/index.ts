@@ -10,4 +10,6 @@ export { evalsErrors } from './errors.ts';
 export { type Comparison, compareEvaluations, type ScoreRow, type Verdict } from './evaluations.ts';
 export { compareExams, type ExamRow, type ExamSide } from './exam-comparison.ts';
 export { type Count, differenceInterval, wilsonInterval } from './proportion.ts';
+export { writeReport } from './report.ts';
 export { type RunRecord, readRun } from './run-record.ts';
+export { type SummaryOptions, summaryText } from './summary-text.ts';
