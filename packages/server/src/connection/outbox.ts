@@ -1,0 +1,71 @@
+/**
+ * The way out to one client: how much waits there, and whether the client takes any of it.
+ *
+ * Events are only sent while there is room, so what waits is bounded by bytes and by frames; answers, which a client has asked for, are
+ * always sent, and a client that keeps asking without reading is cut off.
+ */
+import type { WebSocket } from 'ws';
+import type { ServerLimits } from '../limits.ts';
+import type { ServerMessage } from '../protocol/messages.ts';
+import type { Statistics } from '../statistics.ts';
+
+export interface OutboxOptions {
+  readonly limits: ServerLimits;
+  readonly statistics: Statistics;
+  /** There is room again after there was none. */
+  readonly onRoom: () => void;
+  /** Far more waits than should. */
+  readonly onOverflow: () => void;
+}
+
+export class Outbox {
+  readonly #socket: WebSocket;
+  readonly #options: OutboxOptions;
+  #frames = 0;
+  #full: boolean = false;
+  #progressAt = 0;
+
+  constructor(socket: WebSocket, options: OutboxOptions) {
+    this.#socket = socket;
+    this.#options = options;
+  }
+
+  get bufferedBytes(): number {
+    return this.#socket.bufferedAmount;
+  }
+
+  /** Ask before sending events. When there is none, `onRoom` will be called. */
+  get hasRoom(): boolean {
+    const { bufferBytes, bufferFrames } = this.#options.limits;
+    const room = this.#socket.bufferedAmount < bufferBytes && this.#frames < bufferFrames;
+    if (!room) this.#full = true;
+    return room;
+  }
+
+  /** Milliseconds since the client last took something, while something waits. */
+  stalledMs(now: number): number {
+    return this.#frames === 0 ? 0 : now - this.#progressAt;
+  }
+
+  message(message: ServerMessage): void {
+    this.send(JSON.stringify(message));
+  }
+
+  send(data: string | Uint8Array): void {
+    if (this.#socket.readyState !== this.#socket.OPEN) return;
+    if (this.#frames++ === 0) this.#progressAt = Date.now();
+    this.#options.statistics.bytes += data.length;
+    this.#socket.send(data, this.#sent);
+    if (this.#socket.bufferedAmount > 16 * this.#options.limits.bufferBytes) this.#options.onOverflow();
+  }
+
+  readonly #sent = (): void => {
+    this.#frames--;
+    this.#progressAt = Date.now();
+    if (!this.#full) return;
+    const { bufferBytes, bufferFrames } = this.#options.limits;
+    if (2 * this.#socket.bufferedAmount > bufferBytes || 2 * this.#frames > bufferFrames) return;
+    this.#full = false;
+    this.#options.onRoom();
+  };
+}

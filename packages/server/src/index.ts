@@ -1,0 +1,10 @@
+export type { AccessToken } from './access/tokens.ts';
+export { serverErrors } from './errors.ts';
+export type { Page, PageRequest, Pages } from './http/answer.ts';
+export { defaultLimits, type ServerLimits } from './limits.ts';
+export type { GeneratedPicture, ModelCallOptions, ModelService } from './models/model-service.ts';
+export type { ServerOptions } from './options.ts';
+export type { Scope } from './protocol/hello.ts';
+export type { RunControl } from './run-control.ts';
+export { createServer, type RunServer } from './server.ts';
+export type { ServerLogEntry } from './server-context.ts';

@@ -1,0 +1,92 @@
+/**
+ * What a subscription reads: the events of one channel by offset, the newest of them in memory, older ones perhaps from elsewhere.
+ * Nothing is queued for each client: a client is a position in the feed, so a thousand slow ones take no more memory than one.
+ */
+import type { ChannelClass } from '../protocol/channels.ts';
+
+/** An event as it is sent, encoded once for everybody. */
+export interface EncodedEvent {
+  readonly offset: number;
+  readonly seq: number;
+  readonly timeMs: number;
+  readonly json: string;
+  /** Of the channel `images`: what the event names. */
+  readonly picture?: { readonly name: string; readonly index: number };
+}
+
+export interface Feed {
+  readonly epoch: string;
+  readonly class: ChannelClass;
+  /** Offset of the next event to happen. */
+  readonly head: number;
+  readonly recent: RecentEvents;
+  /** Reads from an offset on, below `head`, what is not in memory any more. Absent = it is gone. */
+  readonly history?: (offset: number) => HistoryReader;
+  /** Of a run: the bytes of a picture. */
+  readonly pictures?: PictureSource;
+  /** `wake` is called some time after events were added; `end` when there will be none any more. */
+  subscribe(subscriber: FeedSubscriber): Disposable;
+}
+
+export interface FeedSubscriber {
+  wake(): void;
+  end(error: unknown): void;
+}
+
+export interface HistoryReader extends AsyncDisposable {
+  /** Of the next event. */
+  readonly offset: number;
+  /** The next events up to offset `until` (not included), some `bytes` of them. Never waits for events to happen. */
+  read(until: number, bytes: number): Promise<readonly EncodedEvent[]>;
+}
+
+export interface PictureSource {
+  load(name: string, size: 'full' | 'thumbnail'): Promise<Uint8Array>;
+}
+
+/** The newest events, bounded by count and by bytes. */
+export class RecentEvents {
+  readonly #maxCount: number;
+  readonly #maxBytes: number;
+  #events: EncodedEvent[] = [];
+  #bytes = 0;
+
+  constructor(limits: { readonly count: number; readonly bytes: number }) {
+    this.#maxCount = limits.count;
+    this.#maxBytes = limits.bytes;
+  }
+
+  /** Offsets must follow each other. */
+  push(event: EncodedEvent): void {
+    this.#events.push(event);
+    this.#bytes += event.json.length;
+    while (this.#events.length > this.#maxCount || (this.#bytes > this.#maxBytes && this.#events.length > 1)) {
+      this.#bytes -= this.#events.shift()?.json.length ?? 0;
+    }
+  }
+
+  /** Offset of the oldest event here; undefined when there is none. */
+  get from(): number | undefined {
+    return this.#events[0]?.offset;
+  }
+
+  /** Events from an offset on, at least one, some `bytes` of them; undefined when the first is not here. */
+  slice(offset: number, bytes: number): readonly EncodedEvent[] | undefined {
+    const begin = offset - (this.from ?? Number.POSITIVE_INFINITY);
+    if (begin < 0 || begin >= this.#events.length) return undefined;
+    let end = begin;
+    for (let total = 0; end < this.#events.length && total < bytes; end++) total += this.#events[end]?.json.length ?? 0;
+    return this.#events.slice(begin, end);
+  }
+
+  /** The offset from which at most `count` events, of at most `bytes` together, are left; at least the newest one. */
+  tailOffset(limits: { readonly count: number; readonly bytes: number }): number {
+    let bytes = 0;
+    let left = 0;
+    for (let i = this.#events.length - 1; i >= 0 && left < limits.count; i--, left++) {
+      bytes += this.#events[i]?.json.length ?? 0;
+      if (bytes > limits.bytes && left > 0) break;
+    }
+    return (this.#events.at(-1)?.offset ?? -1) + 1 - left;
+  }
+}
