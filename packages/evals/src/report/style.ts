@@ -26,7 +26,7 @@ figure{margin:0}.chart{background:var(--panel);border-radius:.5rem;padding:.6rem
 img{display:block;max-width:100%;height:auto;border-radius:.25rem}img.pixels{image-rendering:pixelated}
 figcaption{margin-top:.3rem}figure.right img{outline:3px solid var(--good)}figure.wrong img{outline:3px solid var(--bad)}
 .no-picture{display:flex;width:128px;height:128px;align-items:center;justify-content:center;border:1px dashed var(--rule);color:var(--soft);font-size:.8rem}
-.traces{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,30rem),1fr));gap:1rem}.trace{display:flex;flex-wrap:wrap;gap:.8rem}.trace>div{flex:1 1 14rem;min-width:0}.trace p:first-child{margin-top:0}
+.traces{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,30rem),1fr));gap:1rem}.trace{display:flex;flex-wrap:wrap;align-items:flex-start;gap:.8rem}.trace>div{flex:1 1 14rem;min-width:0}.trace p:first-child{margin-top:0}
 .tokens{line-height:2.9}.token{display:inline-flex;flex-direction:column;align-items:center;line-height:1.25;padding:.1rem .3rem;border-radius:.25rem;white-space:pre-wrap;vertical-align:middle;max-width:100%;background:color-mix(in srgb,var(--shade-color) var(--shade),transparent)}.token small{font-size:.7rem}
 pre{overflow-x:auto;background:var(--panel);padding:.7rem;border-radius:.5rem;font-size:.8rem}code{font-family:ui-monospace,monospace}
 .guard-stop{color:var(--bad)}

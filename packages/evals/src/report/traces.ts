@@ -1,4 +1,4 @@
-/** Recorded drawings of training with what every token of the prompt contributed to the reward: the darker, the less it was recognised. */
+/** Recorded drawings of training with what every token of the prompt contributed to the reward: the stronger its colour, the less it was expected. */
 import type { RolloutEvent } from '@gvu/rl';
 import { brief, signed } from '../numbers.ts';
 import type { RunRecord } from '../run-record.ts';
@@ -7,8 +7,8 @@ import type { Pictures } from './pictures.ts';
 
 const mostGroups = 6;
 const mostTokens = 80;
-/** Nats at which a token is shaded fully: a probability of 2 %. */
-const darkest = 4;
+/** Nats at which a token has its full colour: a probability of 2 %. */
+const fullShade = 4;
 
 /** The best and the worst drawing of some groups, from the first step to the last. */
 export async function tracesSection({ rollouts }: RunRecord, pictures: Pictures): Promise<Html> {
@@ -37,7 +37,7 @@ export async function tracesSection({ rollouts }: RunRecord, pictures: Pictures)
   }
   if (cards.length === 0) return html``;
   return html`<section><h2>What the teacher read</h2>
-<p>Drawings of training, the best and the worst of a group. Below each token of the prompt stands its log-probability, in nats, given the picture: 0 = certain, and the darker the less expected.</p>
+<p>Drawings of training, the best and the worst of a group. Below each token of the prompt stands its log-probability, in nats, given the picture: 0 = certain; the stronger its colour, the less the token was expected.</p>
 <div class="traces">${cards}</div></section>`;
 }
 
@@ -55,7 +55,7 @@ async function rolloutCard(rollout: RolloutEvent, pictures: Pictures): Promise<H
 }
 
 function tokenMark(token: string, logProb: number | null): Html {
-  const shade = logProb === null ? 0 : Math.min(1, Math.max(0, -logProb / darkest));
+  const shade = logProb === null ? 0 : Math.min(1, Math.max(0, -logProb / fullShade));
   // The number is ours, so the style attribute holds nothing from the log.
   const style = new Html(`style="--shade:${Math.round(shade * 100)}%"`);
   return html`<span class="token" ${style}><span>${shortened(token, 40)}</span><small>${logProb === null ? '-' : logProb.toFixed(2)}</small></span> `;
