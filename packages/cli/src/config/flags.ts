@@ -2,6 +2,7 @@
  * The flags of `gvu train` that stand for keys of the configuration: one table, from which the help, the merging and the documentation
  * follow. Values are judged by the schema of the configuration, together with everything else.
  */
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { JsonValue } from '@gvu/core';
 import { type Assignment, looseJson } from './merge.ts';
@@ -20,13 +21,18 @@ const json = (path: string) => (value: string | readonly string[]) => [
   { path: path.split('.'), value: looseJson(String(value)) },
 ];
 
+/** A path is made absolute, so that a run can be continued from another directory; a name stays as it is. */
+function pathOrName(value: string): string {
+  return /[\\/]/.test(value) && existsSync(value) ? resolve(value) : value;
+}
+
 export const configFlags: readonly ConfigFlag[] = [
   { flag: '--backend <id>', name: 'backend', description: 'the model (backend.use)', assign: text('backend.use') },
   {
     flag: '--model <name-or-directory>',
     name: 'model',
     description: 'the weights (backend.options.model)',
-    assign: text('backend.options.model'),
+    assign: (model) => [{ path: ['backend', 'options', 'model'], value: pathOrName(String(model)) }],
   },
   {
     flag: '--reward <id>',
@@ -70,10 +76,7 @@ export const configFlags: readonly ConfigFlag[] = [
     flag: '--prompts <file>',
     name: 'prompts',
     description: 'prompts of a file, one a line (prompts.use=file)',
-    assign: (file) => [
-      // Absolute, so that a run can be continued from another directory.
-      { path: ['prompts'], value: { use: 'file', options: { path: resolve(String(file)) } } },
-    ],
+    assign: (file) => [{ path: ['prompts'], value: { use: 'file', options: { path: resolve(String(file)) } } }],
   },
   {
     flag: '--max-minutes <x>',

@@ -20,7 +20,7 @@ export interface RunSummary {
   readonly state: string;
   readonly step: number;
   readonly steps: number;
-  /** What is evaluated, and its value before the first and after the last step, in its own unit. */
+  /** What is evaluated, and its value at the first and at the newest evaluation, in its own unit. */
   readonly score: string | undefined;
   readonly before: number | undefined;
   readonly after: number | undefined;
@@ -63,7 +63,7 @@ export async function summarise(folder: string): Promise<RunSummary> {
   const lastStep = events.findLast((event) => event.type === 'step')?.data;
   const lifecycle = events.findLast((event) => event.type.startsWith('run.'));
   const evaluations = events.flatMap((event) => (event.type === 'evaluation' ? [event.data] : []));
-  const [first, last] = [evaluations[0], evaluations.at(-1)];
+  const [first, last] = [evaluations[0], evaluations.length > 1 ? evaluations.at(-1) : undefined];
   const config = isRecord(started?.config) ? started.config : {};
   const rewards = Array.isArray(config.rewards) ? config.rewards : [];
   return {

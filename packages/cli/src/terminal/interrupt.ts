@@ -10,11 +10,18 @@ export interface Interrupt extends Disposable {
   readonly signal: AbortSignal;
 }
 
+/** Wrappers such as npm pass a Ctrl-C on that has reached this process already: what comes so soon is the same one. */
+const sameMs = 500;
+
 /** Listens until it is disposed of. `message` tells what happens now. */
 export function onInterrupt(message: string): Interrupt {
   const controller = new AbortController();
+  let firstMs = Number.NEGATIVE_INFINITY;
   const stop = () => {
+    const nowMs = performance.now();
+    if (nowMs - firstMs < sameMs) return;
     if (controller.signal.aborted) process.exit(exitCodes.stopped);
+    firstMs = nowMs;
     note(`\n${message} Press Ctrl-C again to end at once.`);
     controller.abort();
   };

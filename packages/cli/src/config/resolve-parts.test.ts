@@ -1,0 +1,67 @@
+import type { PluginHost } from '@gvu/core';
+import { runConfig } from '@gvu/rl';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openHost } from '../host.ts';
+import { findPart, resolveOptions } from './resolve-parts.ts';
+
+let host: PluginHost;
+beforeAll(async () => {
+  host = await openHost();
+});
+afterAll(async () => {
+  await host[Symbol.asyncDispose]();
+});
+
+const configOf = (value: object) => runConfig.parse(value, { source: 'test' });
+
+describe('names that there are not get the nearest one of their kind', () => {
+  test.each([
+    [{ backend: { use: 'shpes' } }, 'backends/shapes'],
+    [{ rewards: [{ use: 'gvuu' }] }, 'rewards/gvu'],
+    [{ algorithm: { use: 'gpro' } }, 'algorithms/grpo'],
+    [{ prompts: { use: 'flie' } }, 'prompts/file'],
+    [{ evaluation: { rewards: [{ use: 'detecter' }] } }, 'rewards/detector'],
+    [{ evaluation: { exam: 'shape' } }, 'exams/shapes'],
+  ])('%j', (value, near) => {
+    expect(() => resolveOptions(host, configOf(value))).toThrow(
+      expect.objectContaining({ code: 'GVU_PLUGIN_CONTRIBUTION_UNKNOWN', hint: `Did you mean "${near}"?` }),
+    );
+  });
+
+  test('one of another kind is not taken for it', () => {
+    expect(() => findPart(host, { kind: 'algorithms', use: 'gvu' })).toThrow('GVU_PLUGIN_CONTRIBUTION_UNKNOWN');
+    expect(findPart(host, { kind: 'exams', use: 'shapes' }).kind).toBe('exams');
+    expect(findPart(host, { kind: 'exams', use: 'exams/shapes' }).id).toBe('shapes');
+  });
+});
+
+test('problems with the options of all parts are reported at once, where they are', () => {
+  const config = configOf({
+    rewards: [{ use: 'random' }, { use: 'gvu', options: { teachr: 'live', teacher: 'dead' } }],
+    algorithm: { options: { beta: -1 } },
+  });
+  const error = expect.objectContaining({
+    code: 'GVU_CONFIG_INVALID',
+    details: {
+      problems: [
+        expect.objectContaining({ pointer: '/algorithm/options/beta' }),
+        expect.objectContaining({ pointer: '/rewards/1/options/teachr' }),
+        expect.objectContaining({ pointer: '/rewards/1/options/teacher' }),
+      ],
+    },
+  });
+  expect(() => resolveOptions(host, config)).toThrow(error);
+});
+
+test('defaults of options are filled in, and what comes with the backend works with its model', () => {
+  const config = resolveOptions(host, configOf({ backend: { options: { model: 'weak' } } }));
+  expect(config.algorithm.options).toMatchObject({ scale: 'group', beta: 0 });
+  expect(config.backend.options).toMatchObject({ model: 'weak' });
+  expect(config.prompts.options).toMatchObject({ model: 'weak' });
+  expect(config.evaluation.rewards[0]).toMatchObject({ use: 'detector', options: { model: 'weak' } });
+  expect(config.rewards[0]?.options).not.toHaveProperty('model');
+  const own = { backend: { options: { model: 'weak' } }, prompts: { options: { model: 'regular' } } };
+  expect(resolveOptions(host, configOf(own)).prompts.options).toMatchObject({ model: 'regular' });
+  // What is resolved stays what it is: a run that goes on compares it.
+  expect(resolveOptions(host, config)).toEqual(config);
+});
