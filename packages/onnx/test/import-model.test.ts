@@ -37,6 +37,18 @@ const vector = { dtype: 'float32', shape: [2] } as const;
 const values = (...list: readonly number[]) => tensorData('float32', [list.length], list);
 
 describe('a graph of ours', () => {
+  test.each([0, 1, 2, 3, 4, 5, 6, 7])(
+    'comes back from a Buffer that begins at byte %i of its memory',
+    async (offset) => {
+      const graph = createGraph();
+      output('y', slice(input(graph, 'x', vector), 0, { start: 1 })); // its bounds are int64, which must lie at multiples of 8
+      const { model } = compile(graph);
+      const memory = Buffer.from(new ArrayBuffer(offset + model.length)).subarray(offset);
+      memory.set(model);
+      expect(await run(importAgain(graph, memory), { x: values(3, 4) })).toEqual({ y: [4] });
+    },
+  );
+
   describe.each<Target>(['cpu', 'cuda'])('comes back with the same numbers, for %s:', (target) => {
     test.each(casesFor(target))('%s', async (op) => {
       await fc.assert(

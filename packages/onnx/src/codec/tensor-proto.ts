@@ -80,7 +80,8 @@ function regionOf(proto: TensorProto, bytes: number): { location: string; offset
 
 function rawValues(raw: Uint8Array, dtype: DType): TensorData['data'] {
   const size = dtypes[dtype].bytes;
-  const aligned = raw.byteOffset % size === 0 ? raw : raw.slice();
+  // A copy by the constructor: `slice` of a Buffer, which files are read into, is another view of the same bytes.
+  const aligned = raw.byteOffset % size === 0 ? raw : new Uint8Array(raw);
   return viewAs(dtype, aligned.buffer, { byteOffset: aligned.byteOffset, length: raw.length / size });
 }
 
