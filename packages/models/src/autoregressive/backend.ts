@@ -20,6 +20,7 @@ import type {
   Backend,
   Drawing,
   DrawRequest,
+  Pixels,
   PromptTrace,
   Question,
   ReadRequest,
@@ -66,7 +67,6 @@ class AutoregressiveBackend implements Backend {
   readonly defaultTargets: readonly string[];
   readonly sampler: SamplerOptions;
   readonly trainable: TrainablePolicy;
-  readonly decode: Backend['decode'];
   readonly #spec: AutoregressiveSpec;
   readonly #runtime: Runtime;
 
@@ -80,7 +80,6 @@ class AutoregressiveBackend implements Backend {
     this.modules = spec.model.modules;
     this.defaultTargets = spec.defaultTargets;
     this.sampler = spec.sampler;
-    this.decode = spec.codec.decode.bind(spec.codec);
     this.trainable = createPolicy(spec.model, {
       steps: rows * columns,
       promptIds: (prompt) => this.#promptIds(prompt),
@@ -122,6 +121,14 @@ class AutoregressiveBackend implements Backend {
         samplerLogProbs: Float32Array.from(drawn?.[i] ?? []),
       }));
     });
+  }
+
+  async decode(
+    drawings: Parameters<Backend['decode']>[0],
+    options: Pick<UseOptions, 'signal'> = {},
+  ): Promise<readonly Pixels[]> {
+    for (const { tokens } of drawings) this.#checkTokens(tokens);
+    return this.#spec.codec.decode(drawings, options);
   }
 
   async read(requests: readonly ReadRequest[], use: UseOptions = {}): Promise<readonly PromptTrace[]> {
@@ -235,18 +242,26 @@ class AutoregressiveBackend implements Backend {
 
   /** Tokens of a drawing, as it was emitted. */
   #grid(tokens: Int32Array): TokenGrid {
-    const { image, model, representations } = this.#spec;
-    const { rows, columns } = image;
-    const count = model.routes.image.tokens;
+    const { image, representations } = this.#spec;
+    if (!representations.includes('emitted-tokens'))
+      throw modelErrors.error('GVU_MODEL_IMAGE', `The model '${this.name}' cannot read the tokens that it draws.`, {
+        hint: 'Decode the drawing, and give its pixels.',
+      });
+    this.#checkTokens(tokens);
+    return { rows: image.rows, columns: image.columns, tokens };
+  }
+
+  #checkTokens(tokens: Int32Array): void {
+    const { decisions } = this.image;
+    const count = this.#spec.model.routes.image.tokens;
     const wrong = tokens.find((token) => !(token >= 0 && token < count));
-    const problem = !representations.includes('emitted-tokens')
-      ? `The model '${this.name}' cannot read the tokens that it draws.`
-      : tokens.length !== rows * columns
-        ? `The image has ${tokens.length} tokens, not ${rows * columns}.`
+    const problem =
+      tokens.length !== decisions
+        ? `The image has ${tokens.length} tokens, not ${decisions}.`
         : wrong !== undefined && `The image has the token ${wrong}; they are 0 to ${count - 1}.`;
-    if (problem === false) return { rows, columns, tokens };
+    if (problem === false) return;
     throw modelErrors.error('GVU_MODEL_IMAGE', problem, {
-      hint: 'Give the tokens of a drawing that this model has made, or its pixels.',
+      hint: 'Give the tokens of a drawing that this model has made.',
     });
   }
 

@@ -1,5 +1,5 @@
 export { type AutoregressiveDeps, createAutoregressiveBackend } from './backend.ts';
-export { type AutoregressiveModel, routedDecoder, type WeightSource } from './model.ts';
+export { type AutoregressiveModel, oncePerGraph, routedDecoder, type WeightSource } from './model.ts';
 export { allStates, answerProgram, drawProgram, type ProgramOptions, readProgram } from './programs.ts';
 export { finalNorm, imageLogits, imagePlaces, type RoutedDecoder, type TokenRoutes, textLogits } from './routes.ts';
 export type {

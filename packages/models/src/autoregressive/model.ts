@@ -1,5 +1,6 @@
 /** An autoregressive model as programs are built of it: sizes, routes, and where its weights are. */
 import {
+  cast,
   flatSize,
   type Graph,
   input,
@@ -43,8 +44,13 @@ export function routedDecoder(
   model: AutoregressiveModel,
   { positions, adapter, checkpointing = false }: RoutedOptions,
 ): RoutedDecoder {
-  const modules = createModules(graph, sourceOf(graph, model), adapter);
   const { prefix, dtype } = model;
+  // An adapter is trained in float32 whatever the model computes in.
+  const fitting = adapter && {
+    ...adapter,
+    tensors: new Map([...adapter.tensors].map(([name, tensor]) => [name, cast(tensor, dtype)])),
+  };
+  const modules = createModules(graph, model.weights(graph), fitting);
   return {
     decoder: createDecoder(modules, model.config, { positions, prefix, dtype, checkpointing }),
     routes: model.routes,
@@ -63,19 +69,20 @@ export function adapterInput(
   return { tensors: unflatten(flat, layout), scale: options.alpha / options.rank };
 }
 
-const sources = new WeakMap<Graph, WeightSource>();
-
-/** A weight is declared once in a graph, however often the model is built there. */
-function sourceOf(graph: Graph, { weights }: AutoregressiveModel): WeightSource {
-  const known = sources.get(graph);
-  if (known) return known;
-  const source = weights(graph);
-  const tensors = new Map<string, Tensor>();
-  const once: WeightSource = (name, shape) => {
-    const tensor = tensors.get(name) ?? source(name, shape);
-    tensors.set(name, tensor);
-    return tensor;
+/** Weights that are declared once in a graph, however often they are asked for there: a graph may hold a model twice. */
+export function oncePerGraph(weights: (graph: Graph) => WeightSource): (graph: Graph) => WeightSource {
+  const sources = new WeakMap<Graph, WeightSource>();
+  return (graph) => {
+    const known = sources.get(graph);
+    if (known) return known;
+    const source = weights(graph);
+    const tensors = new Map<string, Tensor>();
+    const once: WeightSource = (name, shape) => {
+      const tensor = tensors.get(name) ?? source(name, shape);
+      tensors.set(name, tensor);
+      return tensor;
+    };
+    sources.set(graph, once);
+    return once;
   };
-  sources.set(graph, once);
-  return once;
 }

@@ -18,7 +18,7 @@ import {
   tokenLogProb,
 } from '@gvu/onnx';
 import type { Drawing, PolicyGraphOptions, PolicyTerms, TrainablePolicy } from '../backend.ts';
-import { type AutoregressiveModel, routedDecoder } from './model.ts';
+import { type AutoregressiveModel, oncePerGraph, routedDecoder } from './model.ts';
 import { lastStates } from './programs.ts';
 import { imageLogits, type RoutedDecoder } from './routes.ts';
 import { roundedLength, sequenceData } from './sequences.ts';
@@ -41,7 +41,8 @@ const names = {
   tokens: 'drawing tokens',
 } as const;
 
-export function createPolicy(model: AutoregressiveModel, options: PolicyOptions): TrainablePolicy {
+export function createPolicy({ weights, ...rest }: AutoregressiveModel, options: PolicyOptions): TrainablePolicy {
+  const model = { ...rest, weights: oncePerGraph(weights) };
   const { steps, promptIds, padding } = options;
   return {
     promptLength: (prompts) => roundedLength(Math.max(...prompts.map((prompt) => promptIds(prompt).length))),
