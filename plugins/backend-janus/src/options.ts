@@ -20,6 +20,12 @@ export const backendConfig = defineConfig({
       description:
         'Scale w of classifier-free guidance, u + w (c - u); 1 draws from the policy itself, at half the cost. The release uses 5.',
     },
+    dtype: {
+      enum: ['float32', 'float16'],
+      default: 'float32',
+      description:
+        'What the language model computes in. float16 takes half the memory, and is meant for CUDA; image networks and sampling stay in float32.',
+    },
     speakers: {
       enum: ['pro', 'words'],
       default: 'pro',

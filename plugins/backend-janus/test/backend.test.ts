@@ -11,6 +11,7 @@ import {
   type LoraOptions,
   loraLayout,
   mul,
+  openCheckpoint,
   output,
   Runtime,
   sum,
@@ -20,11 +21,13 @@ import {
 } from '@gvu/onnx';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createJanusBackend } from '../src/backend.ts';
+import { janusConfig } from '../src/checkpoint/config.ts';
 import { backendConfig } from '../src/options.ts';
 import { difference } from './agreement.ts';
-import { fixture } from './fixtures.ts';
+import { fixture, fixtureJson } from './fixtures.ts';
 
 const folder = fixture('janus-tiny');
+const tooLong = janusConfig(fixtureJson('janus-tiny', 'config.json')).maxTokens;
 let runtime: Runtime;
 let backend: Backend;
 beforeAll(async () => {
@@ -116,9 +119,24 @@ describe('draw', () => {
   });
 
   it('takes plain words only', async () => {
-    for (const prompt of ['', 'a cat<end_of_image>', '<|Assistant|>: done', 'x'.repeat(2000)])
+    for (const prompt of ['', 'a cat<end_of_image>', '<|Assistant|>: done', '0 '.repeat(tooLong)])
       await expect(backend.draw([{ prompt, randomness: stream.at(0) }])).rejects.toThrow(/GVU_MODEL_TEXT/);
   });
+});
+
+it('draws in half precision what it says in single, up to its digits', async () => {
+  const half = await open({ dtype: 'float16' });
+  const adapter = await adapterOf(0.2);
+  const drawings = await half.draw(requests, { adapter });
+  const { logp } = await policyTerms(drawings, { adapter });
+  expect(difference(toNumbers(logp), logProbsOf(drawings))).toBeLessThan(5e-2);
+  expect(half.version).not.toBe(backend.version);
+});
+
+it('names modules as transformers does, so that PEFT finds them', async () => {
+  const { tensors } = await openCheckpoint(folder);
+  for (const { name, kind, in: from, out } of backend.modules)
+    expect(tensors.get(`${name}.weight`)?.shape, name).toEqual(kind === 'linear' ? [out, from] : [from, out]);
 });
 
 describe('the trainable policy', () => {
@@ -206,22 +224,22 @@ describe('the trainable policy', () => {
     // Along the gradient of each adapted tensor alone: a place by itself may have none.
     const step = 1e-2;
     let offset = 0;
-    let moving = 0;
+    const still: string[] = [];
     for (const { name, shape } of layout) {
       const size = shape.reduce((product, length) => product * length, 1);
       const part = gradient.slice(offset, offset + size);
       const norm = Math.hypot(...part);
-      if (norm > 1e-3) {
+      if (norm < 1e-6) still.push(name);
+      else {
         const from = offset;
         const moved = (by: number) => values.map((value, i) => value + (by * (part[i - from] ?? 0)) / norm);
         const quotient = ((await weighted(moved(step))) - (await weighted(moved(-step)))) / (2 * step);
         expect(Math.abs(quotient - norm), name).toBeLessThan(3e-3 + 1e-2 * norm);
-        moving++;
       }
       offset += size;
     }
-    // All but the head of words, which drawing does not pass, and the other half of its adapter.
-    expect(moving).toBe(layout.length - 2);
+    // All but the head of words, which drawing does not pass.
+    expect(still).toEqual(['lm_head.lora_A.weight', 'lm_head.lora_B.weight']);
   });
 });
 

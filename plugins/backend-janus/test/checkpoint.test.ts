@@ -6,6 +6,7 @@ import { randomStream } from '@gvu/core';
 import { openCheckpoint, Runtime, readTensors, type TensorData, tensorData, writeSafetensors } from '@gvu/onnx';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createJanusBackend } from '../src/backend.ts';
+import { janusConfig } from '../src/checkpoint/config.ts';
 import { openJanus } from '../src/checkpoint/open.ts';
 import { backendConfig } from '../src/options.ts';
 import { fixture } from './fixtures.ts';
@@ -47,6 +48,7 @@ describe('configuration', () => {
     ['a norm that is not computed', { vision_config: { use_qk_norm: true } }, /GVU_CONFIG_INVALID.*use_qk_norm/s],
     ['another activation', { vision_config: { hidden_act: 'relu' } }, /GVU_CONFIG_INVALID.*hidden_act/s],
     ['channels that no group norm divides', { vq_config: { base_channels: 48 } }, /GVU_CONFIG_INVALID.*base_channels/s],
+    ['heads that do not share the width', { vision_config: { num_attention_heads: 5 } }, /GVU_MODEL_CONFIG.*5 heads/],
     ['another decoder', { text_config: { model_type: 'gpt2' } }, /GVU_MODEL_CONFIG.*gpt2/],
   ])('refuses %s', async (_, changed, message) => {
     await changeJson('config.json', (json) => {
@@ -54,6 +56,29 @@ describe('configuration', () => {
         json[key] = typeof value === 'string' ? value : { ...Object(json[key]), ...value };
     });
     await expect(openJanus(folder)).rejects.toThrow(message);
+  });
+
+  it('fills in what LlamaConfig has by default: the 7B release leaves out sizes that equal it', () => {
+    const text_config = { vocab_size: 102_400, num_hidden_layers: 30, max_position_embeddings: 16_384 };
+    const { decoder, vision, vq } = janusConfig({ model_type: 'janus', text_config, vq_config: { num_patches: 24 } });
+    expect(decoder).toMatchObject({
+      width: 4096,
+      feedForward: 11_008,
+      heads: 32,
+      kvHeads: 32,
+      headDim: 128,
+      layers: 30,
+    });
+    expect(decoder.tiedHead).toBe(false);
+    expect(vision).toMatchObject({
+      width: 1024,
+      feedForward: 4096,
+      layers: 24,
+      heads: 16,
+      imageSide: 384,
+      patchSide: 16,
+    });
+    expect(vq).toMatchObject({ codes: 16_384, codeWidth: 8, latent: 256, multipliers: [1, 1, 2, 2, 4], resBlocks: 2 });
   });
 
   it('refuses a directory without its files', async () => {

@@ -12,6 +12,7 @@ import {
   createModules,
   drawProgram,
   imageLogits,
+  oncePerGraph,
   openTokenizer,
   routedDecoder,
   type SequenceBuilder,
@@ -111,7 +112,7 @@ function modelOf(target: Target, dtype: DType): AutoregressiveModel {
     prefix: decoderPrefix,
     routes: janusRoutes(config),
     modules: janusModules(config),
-    weights: (graph) => weightsOf(graph, dtype),
+    weights: weightsAs[dtype],
     target,
     dtype,
   };
@@ -151,16 +152,14 @@ function lastLogits(
   return kind === 'image' ? imageLogits(routed, states, 'image') : textLogits(routed, states, 'text');
 }
 
-const sources = new WeakMap<Graph, ReturnType<typeof checkpointWeights>>();
-function weightsOf(graph: Graph, dtype: DType = 'float32') {
-  const source = sources.get(graph) ?? checkpointWeights(graph, checkpoint, dtype);
-  sources.set(graph, source);
-  return source;
-}
+const weightsAs = {
+  float32: oncePerGraph((graph) => checkpointWeights(graph, checkpoint)),
+  float64: oncePerGraph((graph) => checkpointWeights(graph, checkpoint, 'float64')),
+};
 
 /** The features of the reference's pixels, from the tower in the same graph. */
 function shownFeatures(graph: Graph, key: string): Tensor {
-  const modules = createModules(graph, weightsOf(graph));
+  const modules = createModules(graph, weightsAs.float32(graph));
   const side = config.vision.imageSide;
   const pixels = reshape(constantData(graph, get(key)), [1, 3, side, side]);
   const features = visionFeatures(modules, config.vision, pixels);

@@ -67,7 +67,7 @@ export interface SyntheticOptions {
 
 /** Writes the checkpoint into a directory, holding one shard in memory at a time. Gives the number of its weights. */
 export async function writeSyntheticCheckpoint(folder: string, options: SyntheticOptions): Promise<number> {
-  const { config, seed, shardBytes, firstControlId, onShard } = options;
+  const { config, seed, shardBytes, onShard } = options;
   const { needed, encoder } = janusParameters(janusConfig(config));
   const shards = inShards([...needed, ...encoder], shardBytes);
   await mkdir(folder, { recursive: true });
@@ -88,8 +88,19 @@ export async function writeSyntheticCheckpoint(folder: string, options: Syntheti
     }
     onShard?.(name, bytesOf(entries));
   }
+  const map = { metadata: { total_size: 2 * count }, weight_map: weightMap };
+  await writeFile(join(folder, 'model.safetensors.index.json'), `${JSON.stringify(map)}\n`);
+  await writeCheckpointFiles(folder, options);
+  return count;
+}
+
+/** Everything of a checkpoint but its weights. */
+export async function writeCheckpointFiles(
+  folder: string,
+  { config, firstControlId }: Pick<SyntheticOptions, 'config' | 'firstControlId'>,
+): Promise<void> {
+  await mkdir(folder, { recursive: true });
   const write = (file: string, json: unknown) => writeFile(join(folder, file), `${JSON.stringify(json)}\n`);
-  await write('model.safetensors.index.json', { metadata: { total_size: 2 * count }, weight_map: weightMap });
   await write('config.json', config);
   await write('preprocessor_config.json', {
     image_processor_type: 'JanusImageProcessor',
@@ -102,7 +113,6 @@ export async function writeSyntheticCheckpoint(folder: string, options: Syntheti
   });
   await write('tokenizer.json', byteTokenizer(firstControlId));
   await write('tokenizer_config.json', { tokenizer_class: 'LlamaTokenizerFast', add_bos_token: true });
-  return count;
 }
 
 /** In the order of the model, each shard as full as it may be. */

@@ -5,7 +5,7 @@
  * Sources: configuration_janus.py of transformers 5.18, whose defaults count where a file leaves a value out.
  */
 import { defineConfig } from '@gvu/core';
-import { type DecoderConfig, decoderConfig } from '@gvu/models';
+import { type DecoderConfig, decoderConfig, modelErrors } from '@gvu/models';
 
 export interface VisionConfig {
   readonly width: number;
@@ -131,14 +131,19 @@ export function janusConfig(json: unknown, { tiedHead = false }: { tiedHead?: bo
   };
 }
 
-/** Reads a `vision_config`. Throws GVU_CONFIG_INVALID. */
+/** Reads a `vision_config`. Throws GVU_CONFIG_INVALID, GVU_MODEL_CONFIG. */
 function visionConfig(json: unknown): VisionConfig {
   const found = visionSchema.parse(json, { source: 'vision_config of config.json' });
+  const { hidden_size: width, num_attention_heads: heads } = found;
+  if (width % heads > 0)
+    throw modelErrors.error('GVU_MODEL_CONFIG', `The tower's width ${width} is no multiple of its ${heads} heads.`, {
+      hint: 'Check vision_config in config.json of the checkpoint.',
+    });
   return {
-    width: found.hidden_size,
-    feedForward: Math.trunc(found.hidden_size * found.mlp_ratio),
+    width,
+    feedForward: Math.trunc(width * found.mlp_ratio),
     layers: found.num_hidden_layers,
-    heads: found.num_attention_heads,
+    heads,
     imageSide: found.image_size,
     patchSide: found.patch_size,
     epsilon: found.layer_norm_eps,

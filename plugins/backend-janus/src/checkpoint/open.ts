@@ -38,7 +38,7 @@ export async function openJanus(folder: string): Promise<JanusCheckpoint> {
   return { config, checkpoint };
 }
 
-/** Every tensor that the model needs, and the VQ encoder's, which only re-tokenising needs. */
+/** Every tensor that the model needs, and the VQ encoder's, which nothing here needs. */
 export function janusParameters(config: JanusConfig): { needed: readonly FlatEntry[]; encoder: readonly FlatEntry[] } {
   const needed = [
     ...decoderParameters(config.decoder, decoderPrefix),

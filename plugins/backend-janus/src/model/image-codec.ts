@@ -1,6 +1,6 @@
 /**
  * Images in and out of a Janus model: drawn tokens to pictures, and pictures to the features that the language model reads. One
- * program a size of batch.
+ * picture a run: a program for each size of batch would hold the weights of its network once more.
  */
 import { checkpointWeights, createModules, type ImageCodec, type Modules, modelErrors } from '@gvu/models';
 import {
@@ -23,7 +23,7 @@ import {
   type TensorData,
   transpose,
 } from '@gvu/onnx';
-import { drawnSide, visionTokens } from '../checkpoint/config.ts';
+import { drawnSide } from '../checkpoint/config.ts';
 import type { JanusCheckpoint } from '../checkpoint/open.ts';
 import type { Preprocessing } from '../checkpoint/preprocessing.ts';
 import { fitImage } from './fit-image.ts';
@@ -39,75 +39,67 @@ export interface ImageCodecOptions {
   readonly key: string;
 }
 
-/** Images of one run. */
-const atOnce = 4;
-
 export function createImageCodec(options: ImageCodecOptions): Required<ImageCodec> {
   const { janus, preprocessing, runtime, key } = options;
   const { vision, vq, decoder } = janus.config;
+  const { imageSide } = vision;
   const side = drawnSide(vq);
   const decisions = vq.gridSide ** 2;
   return {
     async decode(drawings, { signal } = {}) {
       for (const { tokens } of drawings) checkTokens(tokens, { count: decisions, codes: vq.codes });
-      return inRuns(drawings, async (run) => {
-        const session = await runtime.cached(`${key} decode ${run.length}`, () => decodeProgram(options, run.length));
-        const tokens = BigInt64Array.from(
-          run.flatMap((drawing) => [...drawing.tokens]),
-          BigInt,
-        );
-        const feeds = { tokens: { dtype: 'int64', shape: [run.length, decisions], data: tokens } } as const;
+      return inTurn(drawings, async ({ tokens }) => {
+        const session = await runtime.cached(`${key} decode`, () => decodeProgram(options));
+        const data = BigInt64Array.from(tokens, BigInt);
+        const feeds = { tokens: { dtype: 'int64', shape: [1, decisions], data } } as const;
         const { pixels } = await session.run<'pixels'>(feeds, { signal });
-        return inParts(bytesOf(pixels), run.length).map((data) => ({ width: side, height: side, data }));
+        return { width: side, height: side, data: bytesOf(pixels) };
       });
     },
     async see(images, { signal } = {}) {
-      const { imageSide } = vision;
       const squares = images.map((image) => fitImage(image, { ...preprocessing, side: imageSide }));
-      const count = visionTokens(vision);
-      return inRuns(squares, async (run) => {
-        const session = await runtime.cached(`${key} see ${run.length}`, () => seeProgram(options, run.length));
-        const data = new Uint8Array(run.length * 3 * imageSide ** 2);
-        for (const [i, square] of run.entries()) data.set(square.data, i * square.data.length);
-        const feeds = { pixels: { dtype: 'uint8', shape: [run.length, imageSide, imageSide, 3], data } } as const;
+      return inTurn(squares, async ({ data }) => {
+        const session = await runtime.cached(`${key} see`, () => seeProgram(options));
+        const feeds = { pixels: { dtype: 'uint8', shape: [1, imageSide, imageSide, 3], data } } as const;
         const { features } = await session.run<'features'>(feeds, { signal });
-        const size = count * decoder.width;
-        return run.map((_, i) => ({ count, values: floatsOf(features).slice(i * size, (i + 1) * size) }));
+        const values = floatsOf(features);
+        return { count: values.length / decoder.width, values };
       });
     },
   };
 }
 
-/** `tokens` int64 [B, grid²] to `pixels` uint8 [B, side, side, 3]. */
-export function decodeProgram({ janus, target }: Pick<ImageCodecOptions, 'janus' | 'target'>, rows: number): Program {
+/** `tokens` int64 [1, grid²] to `pixels` uint8 [1, side, side, 3]. */
+export function decodeProgram({ janus, target }: Pick<ImageCodecOptions, 'janus' | 'target'>): Program {
   const { vq } = janus.config;
   const { graph, modules } = begin('decode', { janus, target });
-  const tokens = input(graph, 'tokens', { dtype: 'int64', shape: [rows, vq.gridSide ** 2] });
+  const tokens = input(graph, 'tokens', { dtype: 'int64', shape: [1, vq.gridSide ** 2] });
   output('pixels', toBytes(decodeCodes(modules, vq, tokenCodes(modules, vq, tokens))));
   return compile(graph);
 }
 
 /** Bytes [B, H, W, 3] of pixels [B, 3, H, W] in about [-1, 1]: cut off, not rounded, as the release does it. */
-export function toBytes(pixels: Tensor): Tensor {
+function toBytes(pixels: Tensor): Tensor {
   const scaled = clip(mul(mul(add(pixels, 1), 0.5), 255), 0, 255);
   return cast(transpose(scaled, [0, 2, 3, 1]), 'uint8');
 }
 
-/** `pixels` uint8 [B, side, side, 3] to `features` float32 [B * N, width] for the language model. */
-export function seeProgram(
-  { janus, preprocessing, target }: Pick<ImageCodecOptions, 'janus' | 'preprocessing' | 'target'>,
-  rows: number,
-): Program {
+/** `pixels` uint8 [1, side, side, 3] to `features` float32 [N, width] for the language model. */
+export function seeProgram({
+  janus,
+  preprocessing,
+  target,
+}: Pick<ImageCodecOptions, 'janus' | 'preprocessing' | 'target'>): Program {
   const { vision, decoder } = janus.config;
   const { graph, modules } = begin('see', { janus, target });
-  const pixels = input(graph, 'pixels', { dtype: 'uint8', shape: [rows, vision.imageSide, vision.imageSide, 3] });
+  const pixels = input(graph, 'pixels', { dtype: 'uint8', shape: [1, vision.imageSide, vision.imageSide, 3] });
   const features = visionFeatures(modules, vision, normalised(pixels, preprocessing));
   output('features', alignFeatures(modules, features, { layers: vision.alignerLayers, decoderWidth: decoder.width }));
   return compile(graph);
 }
 
 /** What the tower takes [B, 3, H, W], of bytes [B, H, W, 3]. */
-export function normalised(pixels: Tensor, { scale, mean, deviation }: Preprocessing): Tensor {
+function normalised(pixels: Tensor, { scale, mean, deviation }: Preprocessing): Tensor {
   const { graph } = pixels.block;
   const channels = (values: readonly number[]) => constant(graph, 'float32', [3, 1, 1], values);
   const scaled = mul(cast(transpose(pixels, [0, 3, 1, 2]), 'float32'), scale);
@@ -122,10 +114,9 @@ function begin(
   return { graph, modules: createModules(graph, checkpointWeights(graph, janus.checkpoint)) };
 }
 
-async function inRuns<T, R>(items: readonly T[], work: (run: readonly T[]) => Promise<readonly R[]>): Promise<R[]> {
+async function inTurn<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
   const results: R[] = [];
-  for (let from = 0; from < items.length; from += atOnce)
-    results.push(...(await work(items.slice(from, from + atOnce))));
+  for (const item of items) results.push(await work(item));
   return results;
 }
 
@@ -139,11 +130,6 @@ function checkTokens(tokens: Int32Array, { count, codes }: { count: number; code
       : `The image has the token ${wrong}; they are 0 to ${codes - 1}.`,
     { hint: 'Give the tokens of a drawing that this model has made.' },
   );
-}
-
-function inParts(data: Uint8Array, count: number): Uint8Array[] {
-  const size = data.length / count;
-  return Array.from({ length: count }, (_, i) => data.slice(i * size, (i + 1) * size));
 }
 
 function bytesOf({ data }: TensorData): Uint8Array {

@@ -58,6 +58,7 @@ export function generationModules({ decoder, vq }: JanusConfig): readonly LoraMo
   const linear = (name: string, from: number, to: number) => ({ name, kind: 'linear', in: from, out: to }) as const;
   const { width } = decoder;
   return [
+    { name: embeddings, kind: 'embedding', in: vq.codes, out: vq.codeWidth },
     linear(`${aligner}.fc1`, vq.codeWidth, width),
     ...Array.from({ length: vq.alignerLayers - 1 }, (_, i) => linear(`${aligner}.hidden_layers.${i}`, width, width)),
     linear(`${head}.proj_out`, width, width),

@@ -1,49 +1,19 @@
 /**
- * From pixels to image tokens: a convolutional network that halves the resolution level by level, then the nearest code. Codes and
- * what the network gives are both brought to length 1 before they are compared, as in DeepSeek's release; transformers 5.18 leaves that
- * out when it encodes, and finds other tokens.
+ * The tensors of the network that turns pixels into image tokens, which checkpoints have and nothing here runs: Janus reads pictures
+ * through its tower, never as the tokens that it draws. They are known so that a checkpoint can be told to be whole.
  *
- * Sources: vq_model.py of DeepSeek's release; names as in modeling_janus.py of transformers.
+ * Whoever adds the network: DeepSeek's release brings codes and latents to length 1 before it compares them; transformers 5.18 leaves
+ * that out when it encodes, and finds other tokens.
+ *
+ * Source: names as in modeling_janus.py of transformers.
  */
-import type { Modules } from '@gvu/models';
-import { argmax, type FlatEntry, l2Normalise, matmul, reshape, type Tensor, transpose } from '@gvu/onnx';
+import type { FlatEntry } from '@gvu/onnx';
 import type { VqConfig } from '../checkpoint/config.ts';
 import { affineParameters, linearParameters } from './parameters.ts';
-import { unitCodebook } from './vq-decoder.ts';
-import {
-  attendParameters,
-  attendPlaces,
-  convolve,
-  downsample,
-  finish,
-  middle,
-  middleParameters,
-  residual,
-  residualParameters,
-} from './vq-layers.ts';
+import { attendParameters, middleParameters, residualParameters } from './vq-layers.ts';
 
 const root = 'model.vqmodel';
 const network = `${root}.encoder`;
-
-/** Tokens int64 [B, grid²] of pixels [B, 3, side, side] in [-1, 1]. */
-export function encodePixels(modules: Modules, config: VqConfig, pixels: Tensor): Tensor {
-  const [batch = 0] = pixels.shape;
-  const { codeWidth, gridSide } = config;
-  let x = convolve(modules, `${network}.conv_in`, { x: pixels, out: config.baseChannels, kernel: 3 });
-  for (const { name, out, attends, shrinks } of levelsOf(config)) {
-    for (let i = 0; i < config.resBlocks; i++) {
-      x = residual(modules, `${name}.block.${i}`, { x, out });
-      if (attends) x = attendPlaces(modules, `${name}.attn.${i}`, x);
-    }
-    if (shrinks) x = downsample(modules, `${name}.downsample`, x);
-  }
-  const last = finish(modules, network, { x: middle(modules, `${network}.mid`, x), out: config.latent });
-  const latents = convolve(modules, `${root}.quant_conv`, { x: last, out: codeWidth, kernel: 1 });
-  const rows = l2Normalise(reshape(transpose(latents, [0, 2, 3, 1]), [-1, codeWidth]), -1, 1e-12);
-  // Of vectors of length 1 the nearest is the one of the largest product.
-  const nearest = argmax(matmul(rows, unitCodebook(modules, config), { transB: true }), -1);
-  return reshape(nearest, [batch, gridSide ** 2]);
-}
 
 /** The levels from the highest resolution down, with the channels that enter and leave. */
 function levelsOf({ baseChannels, multipliers }: VqConfig) {

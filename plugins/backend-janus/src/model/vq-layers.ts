@@ -1,6 +1,6 @@
 /**
- * What the two convolutional networks of the VQ-16 tokenizer are built of: residual blocks, one-head attention over all places,
- * changes of resolution, and the stages in the middle and at the end that both have.
+ * What the convolutional networks of the VQ-16 tokenizer are built of: residual blocks, one-head attention over all places, changes of
+ * resolution, and the stages in the middle and at the end.
  *
  * Sources: LlamaGen's tokenizer (Sun et al. 2024), which is VQGAN's (Esser et al. 2021); modeling_janus.py of transformers 5.18,
  * whose names the tensors have.
@@ -12,7 +12,6 @@ import {
   conv,
   type FlatEntry,
   groupNorm,
-  pad,
   reshape,
   resizeNearest,
   scope,
@@ -25,22 +24,14 @@ import { affineParameters, linearParameters } from './parameters.ts';
 const groups = 32;
 const epsilon = 1e-6;
 
-/** x [N, C, H, W] by a square kernel: [N, out, H, W]. Stride and pads say otherwise. */
+/** x [N, C, H, W] by a square kernel of odd size: [N, out, H, W]. */
 export function convolve(
   { graph, weight }: Modules,
   name: string,
-  { x, out, kernel, stride = 1, pads = (kernel - 1) / 2 }: Convolution,
+  { x, out, kernel }: { x: Tensor; out: number; kernel: number },
 ): Tensor {
   const filters = weight(`${name}.weight`, [out, x.shape[1] ?? 0, kernel, kernel]);
-  return scope(graph, name, () => conv(x, filters, { bias: weight(`${name}.bias`, [out]), stride, pads }));
-}
-
-interface Convolution {
-  readonly x: Tensor;
-  readonly out: number;
-  readonly kernel: number;
-  readonly stride?: number;
-  readonly pads?: number;
+  return scope(graph, name, () => conv(x, filters, { bias: weight(`${name}.bias`, [out]), pads: (kernel - 1) / 2 }));
 }
 
 function norm({ weight }: Modules, name: string, x: Tensor): Tensor {
@@ -90,17 +81,6 @@ export function finish(modules: Modules, name: string, { x, out }: { x: Tensor; 
 export function upsample(modules: Modules, name: string, x: Tensor): Tensor {
   const [, out = 0, height = 0, width = 0] = x.shape;
   return convolve(modules, `${name}.conv`, { x: resizeNearest(x, [2 * height, 2 * width]), out, kernel: 3 });
-}
-
-/** [N, C, H, W] -> [N, C, H / 2, W / 2]: zeros are added below and on the right only. */
-export function downsample(modules: Modules, name: string, x: Tensor): Tensor {
-  const padded = pad(x, [
-    [0, 0],
-    [0, 0],
-    [0, 1],
-    [0, 1],
-  ]);
-  return convolve(modules, `${name}.conv`, { x: padded, out: x.shape[1] ?? 0, kernel: 3, stride: 2, pads: 0 });
 }
 
 /** Every tensor of a residual block. */
