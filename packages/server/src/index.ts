@@ -2,6 +2,7 @@ export type { AccessToken } from './access/tokens.ts';
 export { serverErrors } from './errors.ts';
 export type { Page, PageRequest, Pages } from './http/answer.ts';
 export { defaultLimits, type ServerLimits } from './limits.ts';
+export { type BackendServiceOptions, serveBackend } from './models/backend-service.ts';
 export type { GeneratedPicture, ModelCallOptions, ModelService } from './models/model-service.ts';
 export type { ServerOptions } from './options.ts';
 export type { Scope } from './protocol/hello.ts';

@@ -29,7 +29,7 @@ export class Connection {
   #admitted: Admitted | undefined;
   #greeting = false;
   #heardAt = performance.now();
-  #pinged = false;
+  #pingedAt: number | undefined;
 
   constructor(
     socket: WebSocket,
@@ -85,10 +85,10 @@ export class Connection {
     const { limits } = this.#context;
     if (this.#socket.readyState !== this.#socket.OPEN) return;
     if (this.outbox.stalledMs(Date.now()) > limits.stallMs) this.#closeSlow();
-    const silentMs = now - this.#heardAt;
-    if (silentMs > 2 * limits.idleMs) this.terminate();
-    else if (silentMs > limits.idleMs && !this.#pinged) {
-      this.#pinged = true;
+    if (this.#pingedAt !== undefined) {
+      if (now - this.#pingedAt > limits.idleMs) this.terminate();
+    } else if (now - this.#heardAt > limits.idleMs) {
+      this.#pingedAt = now;
       this.#socket.ping();
     }
   }
@@ -102,7 +102,7 @@ export class Connection {
 
   #heard(): void {
     this.#heardAt = performance.now();
-    this.#pinged = false;
+    this.#pingedAt = undefined;
   }
 
   #receive(data: RawData, isBinary: boolean): void {

@@ -1,5 +1,5 @@
 /** Requests and their answers: any number of `progress`, then exactly one `result` or `error`. */
-import { clientId, failure, type Message, name } from './schema.ts';
+import { clientId, failure, name } from './schema.ts';
 
 export const request = {
   type: 'object',

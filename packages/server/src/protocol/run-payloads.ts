@@ -1,5 +1,5 @@
 /** Data of the events of a run, as its log has them: the schemas of what `RunEvents` of `@gvu/rl` types. A test holds both together. */
-import { blobName, type Message, name, numberOrNull, numbersByName, offset } from './schema.ts';
+import { blobName, name, numberOrNull, numbersByName, offset } from './schema.ts';
 
 const image = { anyOf: [blobName, { type: 'null' }] } as const;
 const step = { ...offset, description: 'Steps count from 1; 0 is before training.' } as const;
