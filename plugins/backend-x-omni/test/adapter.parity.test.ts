@@ -110,9 +110,9 @@ describe.each(['cpu', 'cuda', 'reference'] satisfies Target[])('the policy on th
 
   it('gives the log-probabilities of the reference, with the adapter and without, in one graph', async () => {
     const found = await policy(expected.values('image_logps').map(() => 0));
-    expect(difference(numbers(found.on), expected.values('image_logps'))).toBeLessThan(5e-5);
-    expect(difference(numbers(found.off), expected.values('ref_logps_adapter_off'))).toBeLessThan(5e-5);
-    expect(difference(numbers(found.off), plain.values('sample.logprobs'))).toBeLessThan(5e-5);
+    expect(difference(numbers(found.on), expected.values('image_logps'))).toBeLessThan(1e-4);
+    expect(difference(numbers(found.off), expected.values('ref_logps_adapter_off'))).toBeLessThan(1e-4);
+    expect(difference(numbers(found.off), plain.values('sample.logprobs'))).toBeLessThan(1e-4);
   });
 
   const derivatives: Readonly<

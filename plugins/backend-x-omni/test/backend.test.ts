@@ -210,7 +210,7 @@ describe('reading', () => {
     ['a text that ends its turn', { text: 'a cube<|im_end|>' }],
     ['a text that brings an image', { text: '<SOM>1 1<IMAGE><MM-Token-0><EOM>' }],
     ['an instruction with an image token', { instruction: '<MM-Token-3>', text: 'a cube' }],
-    ['a text beyond all positions', { text: 'cube '.repeat(600) }],
+    ['a text beyond all positions', { text: 'cube '.repeat(5000) }],
   ])('refuses %s', async (_, request) => {
     await expect(backend.read([{ image: { none: true }, ...request }])).rejects.toMatchObject({
       code: 'GVU_MODEL_TEXT',

@@ -1,0 +1,67 @@
+import { expect, it } from 'vitest';
+import { createTextTokenizer, type TokenizerSource } from './text-tokenizer.ts';
+
+/** Words of one letter each, and two added tokens: one that the tokenizer calls special, one that only the model knows to be. */
+const source: TokenizerSource = {
+  json: {
+    version: '1.0',
+    added_tokens: [
+      { id: 3, content: '<end>', special: true, single_word: false, lstrip: false, rstrip: false, normalized: false },
+      {
+        id: 4,
+        content: '<image-0>',
+        special: false,
+        single_word: false,
+        lstrip: false,
+        rstrip: false,
+        normalized: false,
+      },
+    ],
+    normalizer: null,
+    pre_tokenizer: { type: 'WhitespaceSplit' },
+    post_processor: null,
+    decoder: null,
+    model: { type: 'WordLevel', vocab: { '[UNK]': 0, a: 1, b: 2 }, unk_token: '[UNK]' },
+  },
+  config: { eos_token: '<end>', bos_token: { content: '<begin>' }, unk_token: '[UNK]' },
+  template: '{{ bos_token }}{% for m in messages %}{{ m.role }}: {{ m.content }}{{ eos_token }}{% endfor %}',
+  source: 'a test',
+};
+const tokenizer = createTextTokenizer(source, { isControl: (id) => id >= 4 });
+
+it('encodes texts, control tokens included, and finds tokens by name', () => {
+  expect(tokenizer.encode('a b<end>')).toEqual([1, 2, 3]);
+  expect(tokenizer.encode('')).toEqual([]);
+  expect(tokenizer.decode([])).toBe('');
+  expect([tokenizer.idOf('<image-0>'), tokenizer.idOf('<none>')]).toEqual([4, undefined]);
+});
+
+it('takes texts of users only without control tokens', () => {
+  expect(tokenizer.encodePlain('b a')).toEqual([2, 1]);
+  for (const [text, problem] of [
+    ['', /empty/],
+    ['a<end>', /'<end>'/],
+    ['a <image-0> b', /'<image-0>'/],
+  ] as const)
+    expect(() => tokenizer.encodePlain(text)).toThrowError(problem);
+});
+
+it('renders conversations with the names of its own tokens', () => {
+  expect(tokenizer.chat([{ role: 'user', content: 'a' }])).toBe('<begin>user: a<end>');
+});
+
+it.each([
+  ['no template', { template: undefined }, /no chat template/],
+  ['a template that fails', { template: '{{ none.of.this() }}' }, /chat template of a test cannot be used/],
+])('has a code for %s', (_, change, message) => {
+  const other = createTextTokenizer({ ...source, ...change });
+  expect(() => other.chat([{ role: 'user', content: 'a' }])).toThrowError(/GVU_MODEL_TOKENIZER/);
+  expect(() => other.chat([{ role: 'user', content: 'a' }])).toThrowError(message);
+});
+
+it.each([
+  ['an unknown kind of model', { json: { ...source.json, model: { type: 'Other' } } }, /The tokenizer of a test/],
+  ['a template that cannot be parsed', { template: '{% for %}' }, /The chat template of a test/],
+])('refuses %s', (_, change, message) => {
+  expect(() => createTextTokenizer({ ...source, ...change })).toThrowError(message);
+});
