@@ -39,7 +39,8 @@ test('a channel gives what was there and then what comes, with its own offsets',
   }
   await using server = await createServer({ runs: folder.path });
   using client = clientOf(server);
-  const metrics = client.subscribe({ run: 'a', channel: 'metrics', from: 'earliest' });
+  // `images` means nothing here.
+  const metrics = client.subscribe({ run: 'a', channel: 'metrics', from: 'earliest', images: 'full' });
   const iterator = metrics[Symbol.asyncIterator]();
   expect((await iterator.next()).value).toMatchObject({ kind: 'start', epoch: log.epoch, offset: 0, head: 3 });
   for (let n = 1; n <= 3; n++) {

@@ -22,13 +22,15 @@ export interface SubscriptionOptions {
   readonly onEnd: (error: unknown) => void;
 }
 
-type Thinning = Pick<Subscribe, 'id' | 'every' | 'maxRate' | 'images'>;
+type Wish = Pick<Subscribe, 'id' | 'channel' | 'every' | 'maxRate' | 'images'>;
 
 export class Subscription implements FeedSubscriber, Disposable {
   readonly #feed: Feed;
-  readonly #wish: Thinning;
+  readonly #wish: Wish;
   readonly #options: SubscriptionOptions;
   readonly #leaving: Disposable;
+  /** Pictures are to be sent in the place of their events. */
+  readonly #binary: boolean;
   #next: number;
   /** Has caught up once: from then on it may be behind, before that it reads history. */
   #live: boolean;
@@ -40,10 +42,11 @@ export class Subscription implements FeedSubscriber, Disposable {
   #sentAt = 0;
   #rateTimer: NodeJS.Timeout | undefined;
 
-  constructor(feed: Feed, wish: Thinning, options: SubscriptionOptions) {
+  constructor(feed: Feed, wish: Wish, options: SubscriptionOptions) {
     this.#feed = feed;
     this.#wish = wish;
     this.#options = options;
+    this.#binary = wish.channel === 'images' && (wish.images ?? 'announce') !== 'announce';
     this.#next = options.offset;
     this.#live = options.offset >= feed.head;
     this.#leaving = feed.subscribe(this);
@@ -67,7 +70,7 @@ export class Subscription implements FeedSubscriber, Disposable {
     while (!this.#busy && !this.#closed && this.#next < this.#feed.head && this.#options.outbox.hasRoom) {
       if (this.#live && !this.lossless && !this.#keepUp()) return;
       const events = this.#feed.recent.slice(this.#next, batchBytes);
-      if (events === undefined || (this.#wish.images ?? 'announce') !== 'announce') {
+      if (events === undefined || this.#binary) {
         this.#busy = true;
         this.#deliverSlowly(events).then(this.#idle, (error) => this.end(error));
         return;
@@ -134,7 +137,7 @@ export class Subscription implements FeedSubscriber, Disposable {
   async #deliverSlowly(recent: readonly EncodedEvent[] | undefined): Promise<void> {
     const events = recent ?? (await this.#readHistory());
     if (this.#closed) return;
-    if ((this.#wish.images ?? 'announce') === 'announce') this.#deliver(events);
+    if (!this.#binary) this.#deliver(events);
     else for (const event of this.#wanted(events)) if (!(await this.#deliverPicture(event))) return;
     // Nothing of this batch is left, also when the last of it was not wanted.
     this.#next = Math.max(this.#next, (events.at(-1)?.offset ?? -1) + 1);
