@@ -40,15 +40,24 @@ export async function openXOmni(
     config,
     checkpoint,
     tokenizer,
-    model: {
-      config: config.decoder,
-      prefix,
-      routes: xOmniRoutes(config),
-      modules: xOmniModules(config),
-      weights: (graph) => checkpointWeights(graph, checkpoint, dtype),
-      target,
-      dtype,
-    },
+    model: autoregressiveModel(config, checkpoint, { target, dtype }),
+  };
+}
+
+/** What programs are built of. */
+export function autoregressiveModel(
+  config: XOmniConfig,
+  checkpoint: Checkpoint,
+  { target, dtype }: Pick<AutoregressiveModel, 'target' | 'dtype'>,
+): AutoregressiveModel {
+  return {
+    config: config.decoder,
+    prefix,
+    routes: xOmniRoutes(config),
+    modules: xOmniModules(config),
+    weights: (graph) => checkpointWeights(graph, checkpoint, dtype),
+    target,
+    dtype,
   };
 }
 

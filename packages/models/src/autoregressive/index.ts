@@ -1,5 +1,6 @@
 export { type AutoregressiveDeps, createAutoregressiveBackend } from './backend.ts';
 export { type AutoregressiveModel, oncePerGraph, routedDecoder, type WeightSource } from './model.ts';
+export { createPolicy, type PolicyOptions } from './policy.ts';
 export { allStates, answerProgram, drawProgram, type ProgramOptions, readProgram } from './programs.ts';
 export { finalNorm, imageLogits, imagePlaces, type RoutedDecoder, type TokenRoutes, textLogits } from './routes.ts';
 export type {
