@@ -24,6 +24,8 @@ export interface Exam {
 export interface ExamScore {
   readonly correct: number;
   readonly n: number;
+  /** For each question 1 or 0, in an order that does not change: what is compared pair by pair is known far better. */
+  readonly answers?: readonly number[];
 }
 
 export const exams = contributionPoint<Exam>({ kind: 'exams', description: 'Tests of how well a model reads.' });

@@ -78,4 +78,6 @@ export const flag = {
 
 export interface WorkerData {
   readonly flags: Int32Array;
+  /** One number that the worker adds to: nanoseconds that models have run for. */
+  readonly runTime: BigInt64Array;
 }

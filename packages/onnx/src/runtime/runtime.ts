@@ -133,6 +133,14 @@ export class Runtime implements AsyncDisposable {
     return this.#info;
   }
 
+  /**
+   * Seconds that ONNX Runtime has spent inside models since the start. What a program took beyond that was spent on copying, waiting
+   * and JavaScript.
+   */
+  get runSeconds(): number {
+    return Number(this.#client.runTime) / 1e9;
+  }
+
   memory(): RuntimeMemory {
     return {
       rssBytes: process.memoryUsage.rss(),

@@ -21,7 +21,8 @@ interface Pending {
 
 export class WorkerClient {
   readonly #flags = new Int32Array(new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT));
-  readonly #worker = startWorker({ flags: this.#flags });
+  readonly #runTime = new BigInt64Array(new SharedArrayBuffer(BigInt64Array.BYTES_PER_ELEMENT));
+  readonly #worker = startWorker({ flags: this.#flags, runTime: this.#runTime });
   readonly #pending = new Map<number, Pending>();
   readonly #exited: Promise<void>;
   #idleWaiters: (() => void)[] = [];
@@ -43,6 +44,11 @@ export class WorkerClient {
         resolve();
       });
     });
+  }
+
+  /** Nanoseconds that models have run for. */
+  get runTime(): bigint {
+    return Atomics.load(this.#runTime, 0);
   }
 
   /** Posts a request at once; requests are served in the order of these calls. Rejects with `WorkerFailure` or GVU_RUNTIME_*. */

@@ -26,6 +26,11 @@ export class WorkerEngine implements Handlers {
   readonly #sessions = new Map<number, Loaded>();
   readonly #sets = new Map<number, VariableSet>();
   readonly #nobody = portWithoutPeer();
+  readonly #runTime: BigInt64Array;
+
+  constructor(runTime: BigInt64Array) {
+    this.#runTime = runTime;
+  }
 
   async start({ device }: Calls['start']['request']): Promise<Calls['start']['response']> {
     // What ONNX Runtime reports is thrown, and printing it as well would put it between the lines of the user's terminal.
@@ -65,7 +70,9 @@ export class WorkerEngine implements Handlers {
     for (const { output, set, variable } of updates) buffers[output] = this.#set(set).next(variable);
 
     // Also for an output with a buffer of ours, the tensor returned has its own memory: fetching it as well is safe.
+    const begun = process.hrtime.bigint();
     const results = await session.run(feed, buffers);
+    Atomics.add(this.#runTime, 0, process.hrtime.bigint() - begun);
     const outputs = fetch.map((name): NamedTensor => [name, checkedOutput(specs, name, results[name])]);
 
     if (state && Atomics.compareExchange(state, 0, runState.open, runState.committed) !== runState.open)

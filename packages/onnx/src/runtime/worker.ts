@@ -16,8 +16,8 @@ import { WorkerEngine } from './worker-engine.ts';
 
 if (parentPort === null) throw new Error('This module is the entry of a worker thread.');
 const port = parentPort;
-const { flags }: WorkerData = workerData;
-const engine = new WorkerEngine();
+const { flags, runTime }: WorkerData = workerData;
+const engine = new WorkerEngine(runTime);
 let queue = Promise.resolve();
 
 port.on('message', (request: Request) => {

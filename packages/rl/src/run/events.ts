@@ -8,6 +8,7 @@
 import type { JsonValue, LogEvent } from '@gvu/core';
 import type { PromptTrace } from '@gvu/models';
 import type { Teacher } from '@gvu/rewards';
+import type { ExamScore } from '../exams.ts';
 
 /** Each type of event with its data. Numbers that are no numbers are null. */
 export interface RunEvents {
@@ -54,7 +55,8 @@ export interface StepEvent {
   readonly elapsedSeconds: number;
   /**
    * By name: `reward/mean`, `reward/std` (mean spread in a group), `reward/<name>`, `kl`, `entropy`, `gradient/norm`, `learning_rate`,
-   * `ratio/max`, `clip/region`, `ties`, `decisions_per_second`, `time/<phase>` in seconds, and what the algorithm reports.
+   * `ratio/max`, `clip/region`, `ties`, `decisions_per_second`, `time/<phase>` in seconds (`time/engine`: inside
+   * ONNX Runtime, whatever the phase), and what the algorithm reports.
    */
   readonly metrics: Readonly<Record<string, number | null>>;
 }
@@ -89,6 +91,8 @@ export interface EvaluationEvent {
   readonly seconds: number;
   /** Name of the reward whose mean is the score. */
   readonly score: string;
+  /** Versions of the rewards that judged, by name. */
+  readonly judges?: Readonly<Record<string, string>>;
   /** Mean over the tags of the mean score of each, and the same by reward. */
   readonly overall: Readonly<Record<string, number | null>>;
   readonly byTag: Readonly<
@@ -115,7 +119,7 @@ export interface EvaluatedDrawing {
 export interface ExamEvent {
   readonly step: number;
   readonly name: string;
-  readonly scores: Readonly<Record<string, { readonly correct: number; readonly n: number }>>;
+  readonly scores: Readonly<Record<string, ExamScore>>;
 }
 
 export interface GuardEvent {

@@ -71,6 +71,7 @@ export async function createEvaluator(given: EvaluatorOptions): Promise<Evaluato
       step,
       seconds: (performance.now() - started) / 1000,
       score: names[0] ?? '',
+      judges: Object.fromEntries(judges.map(({ reward }) => [reward.name, reward.version])),
       ...summarise(drawn, names),
       drawings,
       ...(judge && { judge }),

@@ -178,6 +178,7 @@ async function steps(run: Run, from: RunProgress): Promise<TrainResult> {
     if (saved !== progress.step && (due || end)) await save();
     if (end) break;
 
+    const [engineBefore, stepStarted] = [runtime.runSeconds, performance.now()];
     const batch = await collect({
       config,
       backend,
@@ -203,14 +204,15 @@ async function steps(run: Run, from: RunProgress): Promise<TrainResult> {
     });
     await recording;
     const learnSeconds = (performance.now() - started) / 1000;
+    const seconds = (performance.now() - stepStarted) / 1000;
 
-    const seconds = learnSeconds + batch.times.draw + batch.times.decode + batch.times.score;
     const metrics = {
       ...batchMetrics(batch, advantages, config.groupSize),
       ...learned.metrics,
       learning_rate: learningRate,
       decisions_per_second: (batch.drawings.length * backend.image.decisions) / seconds,
       'time/learn': learnSeconds,
+      'time/engine': runtime.runSeconds - engineBefore,
     };
     const { memory, findings } = guardStep(metrics, progress.guards, config);
     progress = {

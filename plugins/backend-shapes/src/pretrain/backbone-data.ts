@@ -1,6 +1,6 @@
 /**
  * What the backbone learns from at a step: images to draw, and images to read. Of each of the latter it reads the prompt that the
- * image was made for, another true description, and a question, in one sequence: an image costs more than its texts.
+ * image was made for, another true description, and two questions, in one sequence: an image costs more than its texts.
  */
 import { randomStream } from '@gvu/core';
 import type { TensorData } from '@gvu/onnx';
@@ -41,11 +41,11 @@ export function backboneFeeds(
     ids,
     examples.slice(drawing).map(({ prompt, scene, codes }, row) => {
       const other = describeScene(scene, catalogue, { address: described.at(step, row) });
-      const { question, answer } = askAbout(world, scene, asked.at(step, row));
+      const questions = [0, 1].map((i) => askAbout(world, scene, asked.at(step, row, i)));
       const texts = [
         textOf(ids, describeInstruction, prompt),
         textOf(ids, describeInstruction, other?.metadata.prompt ?? prompt),
-        textOf(ids, question, answer),
+        ...questions.map(({ question, answer }) => textOf(ids, question, answer)),
       ];
       return { codes, texts };
     }),
@@ -74,7 +74,7 @@ export function textLengths(
 ): Pick<BackboneBatch, 'promptLength' | 'textLength'> {
   const promptLength = Math.max(...catalogue.entries.map(({ metadata }) => words.encode(metadata.prompt).length));
   const description = words.encode(describeInstruction).length + promptLength;
-  return { promptLength, textLength: 2 * description + questionLength };
+  return { promptLength, textLength: 2 * (description + questionLength) };
 }
 
 function textOf({ words }: TokenIds, instruction: string, answer: string): Text {

@@ -13,7 +13,7 @@ import {
   swapKinds,
   type World,
 } from '../world/index.ts';
-import { argmax, count, type EvaluationOptions, inBatches, mean, type Score } from './evaluation.ts';
+import { argmax, type EvaluationOptions, inBatches, mean, type Score, scoreOf } from './evaluation.ts';
 
 /** A text to be read from an image, bytes [3, 32, 32]; without an instruction, as a description. */
 export interface TextOfImage {
@@ -108,25 +108,24 @@ export async function readingScores(
     const [ofRight, ofWrong] = [0, 1].map((which) => pairs.map((pair) => mean(pair[which] ?? [])));
     right.push(...(ofRight ?? []));
     swapped.push(...(ofWrong ?? []));
-    swaps[kind] = { correct: count(ofRight ?? [], (value, i) => value > (ofWrong?.[i] ?? 0)), n: tests };
+    swaps[kind] = scoreOf((ofRight ?? []).map((value, i) => value > (ofWrong?.[i] ?? 0)));
   }
 
   const asked = list.map((i) => show(probes.question(i)));
   const answers = await readEach(read, asked, ({ pixels, question, choices }) =>
     choices.map((text) => ({ pixels, instruction: question, text })),
   );
-  const questions: Record<string, Score> = {};
+  const outcomes = new Map<string, boolean[]>();
   asked.forEach(({ kind, answer, choices }, i) => {
     // A choice is one word here; a reader with smaller tokens has several for it.
     const chosen = argmax((answers[i] ?? []).map((values) => values.reduce((sum, value) => sum + value, 0)));
-    const { correct, n } = questions[kind] ?? { correct: 0, n: 0 };
-    questions[kind] = { correct: correct + (choices[chosen] === answer ? 1 : 0), n: n + 1 };
+    outcomes.set(kind, [...(outcomes.get(kind) ?? []), choices[chosen] === answer]);
   });
   const typical = (values: readonly number[]) => mean(values.map(Math.exp));
   return {
-    retrieval: { correct: count(found, Boolean), n: tests },
+    retrieval: scoreOf(found),
     swaps,
-    questions,
+    questions: Object.fromEntries([...outcomes].map(([kind, answers]) => [kind, scoreOf(answers)])),
     right: typical(right),
     swapped: typical(swapped),
   };

@@ -8,6 +8,13 @@ const rowsPerRun = 64;
 export interface Score {
   readonly correct: number;
   readonly n: number;
+  /** 1 or 0 for each question, where they are kept. */
+  readonly answers?: readonly number[];
+}
+
+/** The score of answers that were right or not, with each of them. */
+export function scoreOf(answers: readonly boolean[]): Required<Score> {
+  return { correct: count(answers, Boolean), n: answers.length, answers: answers.map(Number) };
 }
 
 export interface EvaluationOptions {

@@ -28,6 +28,11 @@ function answerTo(question: string, scene: Scene): string | undefined {
     const count = scene.filter(({ shape }) => words[2]?.startsWith(shape)).length;
     return ['zero', 'one', 'two', 'three', 'four'][count];
   }
+  if (question.includes(' or ') && first && named.length === 1) {
+    const middle = { x: boxOf(first).x + boxOf(first).width / 2, y: boxOf(first).y + boxOf(first).height / 2 };
+    if (words.includes('left')) return middle.x < 16 ? 'left' : middle.x > 16 ? 'right' : undefined;
+    return middle.y < 16 ? 'above' : middle.y > 16 ? 'below' : undefined;
+  }
   if (!first || !second || named.length !== 2) return undefined;
   if (/larger|smaller/.test(question)) {
     if (first.size === second.size) return undefined;

@@ -1,12 +1,12 @@
-/** Questions about a scene, with their answers: colour, shape, count, position and size. */
+/** Questions about a scene, with their answers: colour, shape, count, place, position and size. */
 import type { RandomAddress } from '@gvu/core';
 import { type Draws, drawsFrom } from './draws.ts';
-import { relations, relationsOf } from './relations.ts';
+import { isInRegion, type Region, relations, relationsOf } from './relations.ts';
 import { boxOf, type Scene, type SceneObject } from './scene.ts';
 import { numberWord, plural } from './wording.ts';
 import { maxObjects, type World } from './world.ts';
 
-export const questionKinds = ['color', 'shape', 'count', 'position', 'size'] as const;
+export const questionKinds = ['color', 'shape', 'count', 'place', 'position', 'size'] as const;
 export type QuestionKind = (typeof questionKinds)[number];
 
 export interface Question {
@@ -27,10 +27,12 @@ export function askAbout(world: World, scene: Scene, address: RandomAddress): Qu
   const only = scene.filter(({ shape }) => scene.filter((other) => other.shape === shape).length === 1);
   const onlyOfColor = scene.filter(({ color }) => scene.filter((other) => other.color === color).length === 1);
   const unequal = only.filter((object) => only.some((other) => other.size !== object.size));
+  const places = only.flatMap(placesOf);
   const possible = [
     ...(scene.length > 0 ? [() => askCount(draws.pick(scene), scene)] : []),
     ...(only.length > 0 ? [() => askColor(draws.pick(only), world)] : []),
     ...(onlyOfColor.length > 0 ? [() => askShape(draws.pick(onlyOfColor), world)] : []),
+    ...(places.length > 0 ? [() => draws.pick(places)()] : []),
     ...(only.length > 1 ? [() => askPosition(only, draws)] : []),
     ...(unequal.length > 1 ? [() => askSize(unequal, draws)] : []),
   ];
@@ -49,6 +51,20 @@ function askCount({ shape }: SceneObject, scene: Scene): Question {
   const count = scene.filter((object) => object.shape === shape).length;
   const choices = Array.from({ length: maxObjects }, (_, i) => numberWord(i + 1));
   return { kind: 'count', question: `how many ${plural(shape)} are there?`, answer: numberWord(count), choices };
+}
+
+const placeQuestions: readonly { readonly ends: string; readonly choices: readonly [Region, Region] }[] = [
+  { ends: 'on the left or on the right?', choices: ['left', 'right'] },
+  { ends: 'above or below?', choices: ['above', 'below'] },
+];
+
+/** The questions about an object's half that its place answers: none about an axis on which its centre lies in the middle. */
+function placesOf(object: SceneObject): (() => Question)[] {
+  return placeQuestions.flatMap(({ ends, choices }) => {
+    const answer = choices.find((region) => isInRegion(boxOf(object), region));
+    if (!answer) return [];
+    return [() => ({ kind: 'place' as const, question: `is the ${object.shape} ${ends}`, answer, choices })];
+  });
 }
 
 function askPosition(objects: Scene, draws: Draws): Question {
@@ -81,6 +97,7 @@ export function questionTexts({ shapes, colors }: World): string[] {
     ...shapes.flatMap((shape) => [`what color is the ${shape}?`, `how many ${plural(shape)} are there?`]),
     ...colors.map((color) => `what shape is ${color}?`),
     ...relations.map((relation) => `is the ${shapes[0]} ${relation} the ${shapes[1]}?`),
+    ...placeQuestions.map(({ ends, choices }) => `is the ${shapes[0]} ${ends} ${choices.join(' ')}`),
     `is the ${shapes[0]} larger than the ${shapes[1]}?`,
     `is the ${shapes[0]} smaller than the ${shapes[1]}?`,
     ...numbers,

@@ -11,7 +11,7 @@ describe('the vocabulary', () => {
   test('has these words', () => {
     const words = Array.from({ length: vocabulary.size }, (_, token) => vocabulary.decode([token]));
     expect(words.join(' ').trim()).toMatchInlineSnapshot(
-      `", ? a above and are below black blue circle circles color cross crosses describe detail four green heart hearts how image in is larger left many moon moons no of on one photo pink red right shape smaller square squares than the there three triangle triangles two what yellow yes"`,
+      `", ? a above and are below black blue circle circles color cross crosses describe detail four green heart hearts how image in is larger left many moon moons no of on one or photo pink red right shape smaller square squares than the there three triangle triangles two what yellow yes"`,
     );
     expect(words.slice(0, 3)).toEqual(['', '', '']);
     expect([vocabulary.pad, vocabulary.begin, vocabulary.end]).toEqual([0, 1, 2]);
