@@ -112,7 +112,7 @@ export async function createServer(given: ServerOptions): Promise<RunServer> {
   function accept(socket: WebSocket, request: IncomingMessage, address: string): void {
     const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((entry) => entry.trim());
     const token = tokenIn(offered);
-    const connection = new Connection(socket, context, { address, token });
+    const connection = new Connection(socket, context, { stream: request.socket, address, token });
     connections.add(connection);
     if (socket.protocol !== SUBPROTOCOL)
       connection.close(CloseCode.notSupported, `this server speaks ${SUBPROTOCOL} only`);

@@ -116,7 +116,11 @@ export class Client implements Disposable {
    * Calls a method of the server and gives its result. Without a connection it waits for one; when the connection is lost on the way it
    * fails with GVU_CLIENT_CLOSED. Otherwise it fails with the code of the server.
    */
-  request<M extends MethodName>(method: M, params: GivenParams<M>, options?: RequestOptions): Promise<Result<M>>;
+  request<M extends MethodName>(
+    method: M,
+    params: NoInfer<GivenParams<M>>,
+    options?: RequestOptions,
+  ): Promise<Result<M>>;
   async request(method: MethodName, params: unknown, options: RequestOptions = {}): Promise<unknown> {
     const { signal, deadlineMs } = options;
     signal?.throwIfAborted();

@@ -1,4 +1,5 @@
 /** One client, from its first frame to its last: greeting, subscriptions, requests, and the reasons to send it away. */
+import type { Duplex } from 'node:stream';
 import type { RawData, WebSocket } from 'ws';
 import { serverErrors } from '../errors.ts';
 import { failureOf } from '../failure.ts';
@@ -34,7 +35,7 @@ export class Connection {
   constructor(
     socket: WebSocket,
     context: ServerContext,
-    from: { readonly address: string; readonly token: string | undefined },
+    from: { readonly stream: Duplex; readonly address: string; readonly token: string | undefined },
   ) {
     this.#socket = socket;
     this.#context = context;
@@ -43,6 +44,7 @@ export class Connection {
     const { limits, statistics } = context;
     this.#rate = new RateLimit(limits.messagesPerSecond);
     this.outbox = new Outbox(socket, {
+      stream: from.stream,
       limits,
       statistics,
       onRoom: () => this.#admitted?.subscriptions.wake(),

@@ -4,12 +4,15 @@
  * Events are only sent while there is room, so what waits is bounded by bytes and by frames; answers, which a client has asked for, are
  * always sent, and a client that keeps asking without reading is cut off.
  */
+import type { Duplex } from 'node:stream';
 import type { WebSocket } from 'ws';
 import type { ServerLimits } from '../limits.ts';
 import type { ServerMessage } from '../protocol/messages.ts';
 import type { Statistics } from '../statistics.ts';
 
 export interface OutboxOptions {
+  /** What the WebSocket writes to. */
+  readonly stream: Duplex;
   readonly limits: ServerLimits;
   readonly statistics: Statistics;
   /** There is room again after there was none. */
@@ -24,6 +27,7 @@ export class Outbox {
   #frames = 0;
   #full: boolean = false;
   #progressAt = 0;
+  #corked: boolean = false;
 
   constructor(socket: WebSocket, options: OutboxOptions) {
     this.#socket = socket;
@@ -55,8 +59,21 @@ export class Outbox {
     if (this.#socket.readyState !== this.#socket.OPEN) return;
     if (this.#frames++ === 0) this.#progressAt = Date.now();
     this.#options.statistics.bytes += data.length;
-    this.#socket.send(data, this.#sent);
+    this.#gather();
+    this.#socket.send(data, { binary: typeof data !== 'string' }, this.#sent);
     if (this.#socket.bufferedAmount > 16 * this.#options.limits.bufferBytes) this.#options.onOverflow();
+  }
+
+  /** Frames of several channels at one moment are one call of the operating system. */
+  #gather(): void {
+    if (this.#corked) return;
+    this.#corked = true;
+    const { stream } = this.#options;
+    stream.cork();
+    process.nextTick(() => {
+      this.#corked = false;
+      stream.uncork();
+    });
   }
 
   readonly #sent = (): void => {

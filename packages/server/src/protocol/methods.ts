@@ -1,5 +1,5 @@
 /** The methods that can be requested: the scope that each takes, its parameters and its result. */
-import type { FromSchema, JSONSchema } from 'json-schema-to-ts';
+import type { JSONSchema } from 'json-schema-to-ts';
 import { runSummary, type Scope } from './hello.ts';
 import { blobName, type Message, name, offset } from './schema.ts';
 
@@ -151,19 +151,45 @@ export const methods = {
 export type Methods = typeof methods;
 export type MethodName = keyof Methods;
 
-/** One of each method: computed once here, so that the compiler need not do it for methods that it does not know yet. */
-interface Types {
-  readonly params: { readonly [M in MethodName]: Message<Methods[M]['params']> };
-  readonly given: {
-    readonly [M in MethodName]: FromSchema<Methods[M]['params'], { keepDefaultedPropertiesOptional: true }>;
-  };
-  readonly result: { readonly [M in MethodName]: Message<Methods[M]['result']> };
+type ParamsOf<M extends MethodName> = Message<Methods[M]['params']>;
+type ResultOf<M extends MethodName> = Message<Methods[M]['result']>;
+
+// Written out: of a mapped type the compiler would compute the types of all methods at once, which is too much for it.
+interface ParamsTable {
+  readonly generate: ParamsOf<'generate'>;
+  readonly describe: ParamsOf<'describe'>;
+  readonly score: ParamsOf<'score'>;
+  readonly plugins: ParamsOf<'plugins'>;
+  readonly runs: ParamsOf<'runs'>;
+  readonly 'run.start': ParamsOf<'run.start'>;
+  readonly 'run.pause': ParamsOf<'run.pause'>;
+  readonly 'run.resume': ParamsOf<'run.resume'>;
+  readonly 'run.checkpoint': ParamsOf<'run.checkpoint'>;
+  readonly 'run.stop': ParamsOf<'run.stop'>;
 }
+interface ResultTable {
+  readonly generate: ResultOf<'generate'>;
+  readonly describe: ResultOf<'describe'>;
+  readonly score: ResultOf<'score'>;
+  readonly plugins: ResultOf<'plugins'>;
+  readonly runs: ResultOf<'runs'>;
+  readonly 'run.start': ResultOf<'run.start'>;
+  readonly 'run.pause': ResultOf<'run.pause'>;
+  readonly 'run.resume': ResultOf<'run.resume'>;
+  readonly 'run.checkpoint': ResultOf<'run.checkpoint'>;
+  readonly 'run.stop': ResultOf<'run.stop'>;
+}
+
 /** With defaults filled in, as the server sees them. */
-export type Params<M extends MethodName> = Types['params'][M];
-/** As the client gives them. */
-export type GivenParams<M extends MethodName> = Types['given'][M];
-export type Result<M extends MethodName> = Types['result'][M];
+export type Params<M extends MethodName> = ParamsTable[M];
+export type Result<M extends MethodName> = ResultTable[M];
+
+type WithDefaults = 'count' | 'seed';
+interface GivenTable extends Omit<ParamsTable, 'generate'> {
+  readonly generate: Omit<ParamsTable['generate'], WithDefaults> & Partial<Pick<ParamsTable['generate'], WithDefaults>>;
+}
+/** As the client gives them: what has a default may be left out. */
+export type GivenParams<M extends MethodName> = GivenTable[M];
 
 export function isMethodName(value: string): value is MethodName {
   return Object.hasOwn(methods, value);
