@@ -48,4 +48,11 @@ export {
 export { listCheckpoints, newestAdapter } from './trainer/checkpoint.ts';
 export { planRun, type RunPlan } from './trainer/plan.ts';
 export { readRunConfig } from './trainer/run-folder.ts';
-export { type RunParts, type TrainOptions, type TrainProgress, type TrainResult, train } from './trainer/train.ts';
+export {
+  type BetweenSteps,
+  type RunParts,
+  type TrainOptions,
+  type TrainProgress,
+  type TrainResult,
+  train,
+} from './trainer/train.ts';

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type LogEvent, readBlob, readEvents } from '@gvu/core';
+import type { ActiveAdapter } from '@gvu/models';
 import { Runtime, readAdapter, toNumbers } from '@gvu/onnx';
 import type { Reward } from '@gvu/rewards';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -310,6 +311,40 @@ describe('what goes wrong', () => {
     });
   });
 
+  it('is held between steps, writes checkpoints on demand, and lends out its adapter', async () => {
+    const config = toyConfig({ checkpoint: { every: 0 }, evaluation: { every: 0, perTag: 1, tests: 0 } });
+    const stop = new AbortController();
+    const values: number[][] = [];
+    const asked: number[] = [];
+    let adapter: ActiveAdapter | undefined;
+    const result = await run(
+      config,
+      {},
+      {
+        signal: stop.signal,
+        onAdapter: (lent) => {
+          adapter = lent;
+        },
+        beforeStep: ({ step, checkpoint }) => {
+          asked.push(step);
+          if (step === 1) return;
+          return (async () => {
+            values.push([...toNumbers((await adapter?.variables.read(['adapter']))?.adapter ?? missing())]);
+            if (step !== 2) return;
+            await checkpoint();
+            await checkpoint();
+            stop.abort();
+          })();
+        },
+      },
+    );
+    expect(result).toMatchObject({ step: 2, reason: 'stopped' });
+    expect(asked).toEqual([0, 1, 2]);
+    expect(values).toHaveLength(2);
+    expect(values[0]).not.toEqual(values[1]);
+    expect((await dataOf(result.folder, 'checkpoint')).map(({ step }) => step)).toEqual([2]);
+  });
+
   it('stops when its time is over', async () => {
     const result = await run(toyConfig({ steps: 1000, maxMinutes: 0.0001 }));
     expect(result).toMatchObject({ reason: 'time', step: 1 });
@@ -326,6 +361,10 @@ it('plans what it is going to do', () => {
   });
   expect(lines.join('\n')).toContain('16 drawings');
 });
+
+function missing(): never {
+  throw new Error('There is no adapter.');
+}
 
 /** Runs the process until `delayMs` after its first step of this session, then kills it. */
 async function killAfterFirstStep(folder: string, delayMs: number): Promise<void> {

@@ -51,6 +51,18 @@ export interface TrainOptions {
   readonly onProgress?: ((progress: TrainProgress) => void) | undefined;
   /** Ends the run after the step under way, with a checkpoint. */
   readonly signal?: AbortSignal | undefined;
+  /** Is handed the adapter once, before the first step. Its values change with every update; after the run it must not be used. */
+  readonly onAdapter?: ((adapter: ActiveAdapter) => void) | undefined;
+  /** Is asked before every step; the step begins when what it gives is settled, so a run can be held. Aborting `signal` must settle it. */
+  readonly beforeStep?: ((pause: BetweenSteps) => Promise<void> | undefined) | undefined;
+}
+
+/** The run between two steps: nothing changes while it is held. */
+export interface BetweenSteps {
+  /** Steps done. */
+  readonly step: number;
+  /** Writes a checkpoint, unless this step has one. */
+  readonly checkpoint: () => Promise<void>;
 }
 
 export interface TrainProgress {
@@ -135,9 +147,13 @@ async function steps(run: Run, from: RunProgress): Promise<TrainResult> {
   const rewards = await parts.rewards({ seed: config.seed, reader });
   const changing = (['live', 'ema'] as const).find((kind) => asked.has(kind));
   const judges = await parts.judges({ seed: config.evaluation.seed, reader: allReaders });
-  const plan = batchPlan(config, { wholeGroups: algorithm.needs.loss.includes('embeddings') });
+  const plan = batchPlan(config, {
+    wholeGroups: algorithm.needs.loss.includes('embeddings'),
+    parameters: backend.parameters,
+  });
   await using learner = new Learner({ runtime, backend, algorithm, config, plan, state });
   if (config.reference === 'ema') await state.average();
+  options.onAdapter?.(state.live);
   const sampler = { ...(config.sampler ?? backend.sampler) };
   const teacher = changing && allReaders(changing);
   const evaluator = await createEvaluator({
@@ -154,6 +170,7 @@ async function steps(run: Run, from: RunProgress): Promise<TrainResult> {
   let saved = from.step;
   let end: { reason: EndReason; message: string } | undefined;
   const save = async () => {
+    if (saved === progress.step) return;
     const path = await writeCheckpoint(folder, { state, progress, backend, keep: config.checkpoint.keep });
     saved = progress.step;
     appendEvent(log, 'checkpoint', { step: progress.step, path });
@@ -175,8 +192,14 @@ async function steps(run: Run, from: RunProgress): Promise<TrainResult> {
     }
     progress = { ...progress, elapsedSeconds: progress.elapsedSeconds + clock() };
     const due = config.checkpoint.every > 0 && progress.step % config.checkpoint.every === 0;
-    if (saved !== progress.step && (due || end)) await save();
+    if (due || end) await save();
     if (end) break;
+    const held = options.beforeStep?.({ step: progress.step, checkpoint: save });
+    if (held) {
+      await held;
+      clock(); // time that was spent waiting is no time of the run
+      if (signal?.aborted) continue;
+    }
 
     const [engineBefore, stepStarted] = [runtime.runSeconds, performance.now()];
     const batch = await collect({
