@@ -21,6 +21,25 @@ test('the first and the last time, kind by kind', () => {
   expect(swap).toMatchObject({ before: { share: 1 }, after: null, difference: null });
 });
 
+test('questions answered twice are compared one by one, all kinds together too', () => {
+  const answers = (right: number, n = 100) => Array.from({ length: n }, (_, i) => (i < right ? 1 : 0));
+  const score = (list: number[]) => ({ correct: list.reduce((sum, a) => sum + a, 0), n: list.length, answers: list });
+  const [one, two, all] = compareExams([
+    exam(0, { one: score(answers(60)), two: score(answers(80)) }),
+    exam(9, { one: score(answers(66)), two: score(answers(80)) }),
+  ]);
+  // Six questions won, none lost, of 100: (6.5 - 0.5) / 102 +- 1.96 sqrt(7 - 36 / 102) / 102.
+  expect(one?.difference?.mean).toBeCloseTo(0.06, 12);
+  expect(one?.difference?.interval[0]).toBeCloseTo(6 / 102 - (1.959964 * Math.sqrt(7 - 36 / 102)) / 102, 6);
+  expect(two?.difference?.interval[1]).toBeCloseTo((1.959964 * 1) / 102, 6);
+  expect(all).toMatchObject({
+    kind: 'all questions',
+    before: { correct: 140, n: 200 },
+    after: { correct: 146, n: 200 },
+  });
+  expect(all?.difference?.interval[0]).toBeGreaterThan(0);
+});
+
 test('exams are kept apart, one taken once has no difference, no questions no row', () => {
   const rows = compareExams([
     exam(0, { a: { correct: 1, n: 2 }, none: { correct: 0, n: 0 } }),

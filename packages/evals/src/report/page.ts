@@ -75,7 +75,7 @@ function examSection({ exams }: RunRecord): Html {
   const rows = compareExams(exams);
   if (rows.length === 0) return html``;
   return html`<section><h2>Reading</h2>${htmlTable(examTable(rows))}
-<p class="note">Right answers of 100 with 95 % intervals (Wilson; of differences Newcombe, which takes the two sides as independent although the questions are the same, and so is too wide rather than too narrow).</p></section>`;
+<p class="note">Right answers of 100 with 95 % intervals (Wilson; of differences by question where the log has the answers, after Agresti and Min; else Newcombe's, which takes the two sides as independent and so is too wide rather than too narrow).</p></section>`;
 }
 
 function guardSection({ guards }: RunRecord): Html {
