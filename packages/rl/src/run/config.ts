@@ -49,7 +49,19 @@ export const runConfig = defineConfig({
       description: "Plugins to load besides GvU's own, by package name or path.",
     },
     backend: part('The model', 'shapes'),
-    prompts: part('The prompts', 'shapes'),
+    prompts: {
+      type: 'object',
+      additionalProperties: false,
+      default: {},
+      description: 'The prompts: the id of a contribution, and its own options (see `gvu plugins show`).',
+      properties: {
+        use: {
+          type: 'string',
+          description: 'Id of the contribution. Default: the prompts that come with the backend.',
+        },
+        options: { type: 'object', default: {}, description: 'Options of the contribution.' },
+      },
+    },
     algorithm: part('The algorithm', 'grpo'),
     rewards: {
       type: 'array',
@@ -67,11 +79,18 @@ export const runConfig = defineConfig({
     },
     promptsPerStep: count(16, 1, 'Prompts of a step.'),
     groupSize: count(8, 2, 'G, drawings of each prompt, which are compared with each other.'),
-    microBatch: count(
-      64,
-      1,
-      'Drawings whose gradient is computed at a time: more take more memory. Rounded down to whole groups.',
-    ),
+    microBatch: {
+      type: 'integer',
+      minimum: 1,
+      maximum: 2 ** 31 - 1,
+      description:
+        'Drawings whose gradient is computed at a time: more take more memory. Rounded down to whole groups where the loss compares their drawings. Default: 64, and 2 for models of 100 million weights and more.',
+    },
+    checkpointing: {
+      type: 'boolean',
+      description:
+        'Gradients compute each block again in place of keeping its inner values: less memory, more time, the same gradient. Default: for models of 100 million weights and more.',
+    },
     updatesPerStep: count(
       1,
       1,
@@ -187,10 +206,14 @@ export const runConfig = defineConfig({
         rewards: {
           type: 'array',
           items: rewardEntry,
-          default: [{ use: 'detector' }],
-          description: 'Rewards that judge the drawings; the first one is the score.',
+          description:
+            'Rewards that judge the drawings; the first one is the score. Default: the first reward that comes with the backend, or where there is none the rewards of the run.',
         },
-        exam: { type: 'string', default: 'shapes', description: 'Id of the exam in reading; empty = none.' },
+        exam: {
+          type: 'string',
+          description:
+            'Id of the exam in reading; empty = none. Default: the exam that comes with the backend, if any.',
+        },
         tests: count(100, 0, 'Questions of each kind in the exam.'),
         seed: count(
           0,

@@ -14,11 +14,25 @@ export interface BatchPlan {
   readonly updates: number;
   /** Whether an update may meet drawings of an older policy. */
   readonly offPolicy: boolean;
+  /** Whether gradients compute blocks again in place of keeping their inner values. */
+  readonly checkpointing: boolean;
 }
 
-/** `wholeGroups`: the loss compares the drawings of a group with each other. Throws GVU_RUN_CONFIG. */
-export function batchPlan(config: RunConfig, { wholeGroups }: { wholeGroups: boolean }): BatchPlan {
-  const { promptsPerStep, groupSize, updatesPerStep, epochs, microBatch } = config;
+/** From this number of weights on, what a gradient keeps of a few drawings fills a usual machine. */
+const largeModel = 1e8;
+
+export interface BatchPlanOptions {
+  /** The loss compares the drawings of a group with each other. */
+  readonly wholeGroups: boolean;
+  /** Weights of the model. */
+  readonly parameters: number;
+}
+
+/** Throws GVU_RUN_CONFIG. */
+export function batchPlan(config: RunConfig, { wholeGroups, parameters }: BatchPlanOptions): BatchPlan {
+  const isLarge = parameters >= largeModel;
+  const { promptsPerStep, groupSize, updatesPerStep, epochs } = config;
+  const { microBatch = isLarge ? 2 : 64, checkpointing = isLarge } = config;
   if (promptsPerStep % updatesPerStep !== 0)
     throw rlErrors.error(
       'GVU_RUN_CONFIG',
@@ -36,6 +50,7 @@ export function batchPlan(config: RunConfig, { wholeGroups }: { wholeGroups: boo
     microBatches: perUpdate / rows,
     updates: updatesPerStep * epochs,
     offPolicy: updatesPerStep * epochs > 1,
+    checkpointing,
   };
 }
 

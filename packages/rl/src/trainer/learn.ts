@@ -139,6 +139,7 @@ export class Learner implements AsyncDisposable {
           groupSize: config.groupSize,
           microBatches: plan.microBatches,
           offPolicy: plan.offPolicy,
+          checkpointing: plan.checkpointing,
         },
         state.programLayout,
       ),

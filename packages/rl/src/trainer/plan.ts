@@ -18,7 +18,10 @@ export function planRun(
   { backend, algorithm, prompts }: Omit<RunParts, 'rewards' | 'judges'>,
   config: RunConfig,
 ): RunPlan {
-  const plan = batchPlan(config, { wholeGroups: algorithm.needs.loss.includes('embeddings') });
+  const plan = batchPlan(config, {
+    wholeGroups: algorithm.needs.loss.includes('embeddings'),
+    parameters: backend.parameters,
+  });
   const options = adapterOptions(config, backend);
   const layout = loraLayout(backend.modules, options);
   const trainable = flatSize(layout);
@@ -33,9 +36,9 @@ export function planRun(
     temperature: (config.sampler ?? backend.sampler).temperature,
   };
   const adapter = { layout, scale: options.alpha / options.rank };
-  const { microBatches, offPolicy } = plan;
+  const { microBatches, offPolicy, checkpointing } = plan;
   const gradient = gradientProgram(
-    { ...programOptions, algorithm, groupSize: config.groupSize, microBatches, offPolicy },
+    { ...programOptions, algorithm, groupSize: config.groupSize, microBatches, offPolicy, checkpointing },
     adapter,
   ).program.memory;
   const scoring = logProbProgram(programOptions, adapter).memory;
@@ -51,6 +54,7 @@ export function planRun(
       updates: plan.updates,
       microBatches,
       rows: plan.rows,
+      checkpointing,
     },
     run: { steps: config.steps, drawings: config.steps * plan.rollouts, updates: config.steps * plan.updates },
     evaluation: { times: evaluations, prompts: heldOut.length, drawings: heldOut.length * drawings },
@@ -67,7 +71,11 @@ export function planRun(
 interface PlanNumbers {
   readonly trainable: number;
   readonly adapter: { readonly rank: number; readonly targets: readonly string[] };
-  readonly step: Readonly<Record<'prompts' | 'drawings' | 'decisions' | 'updates' | 'microBatches' | 'rows', number>>;
+  readonly step: Readonly<
+    Record<'prompts' | 'drawings' | 'decisions' | 'updates' | 'microBatches' | 'rows', number>
+  > & {
+    readonly checkpointing: boolean;
+  };
   readonly run: Readonly<Record<'steps' | 'drawings' | 'updates', number>>;
   readonly evaluation: Readonly<Record<'times' | 'prompts' | 'drawings', number>>;
   readonly memory: Readonly<Record<'optimiserBytes' | 'gradientActivationBytes' | 'logProbActivationBytes', number>>;
@@ -78,7 +86,7 @@ function linesOf(
   { name, version, parameters, image }: RunParts['backend'],
   gradient: ProgramMemory | undefined,
 ): readonly string[] {
-  const passes = `${step.microBatches} micro-batch${step.microBatches === 1 ? '' : 'es'} of ${step.rows}`;
+  const passes = `${step.microBatches} micro-batch${step.microBatches === 1 ? '' : 'es'} of ${step.rows}${step.checkpointing ? ', blocks computed again on the way back' : ''}`;
   return [
     `model        ${name} ${version}: ${count(parameters)} weights, images of ${image.width} x ${image.height} in ${image.decisions} decisions`,
     `adapter      LoRA of rank ${adapter.rank} on ${adapter.targets.join(', ')}: ${count(trainable)} trainable values`,

@@ -59,6 +59,8 @@ export interface GradientOptions {
   readonly microBatches: number;
   /** Whether `oldLogp` is fed: the policy may have changed since the drawings were made. */
   readonly offPolicy: boolean;
+  /** Compute blocks again in the backward pass in place of keeping their inner values. */
+  readonly checkpointing: boolean;
 }
 
 /** Prefix of the outputs that are metrics; the rest of the name is the metric's. */
@@ -134,10 +136,11 @@ export function updateProgram(
 
 function termsOf(
   graph: Graph,
-  { policy, rows, promptLength, temperature }: PolicyProgramOptions,
+  { policy, ...options }: PolicyProgramOptions & Partial<Pick<GradientOptions, 'checkpointing'>>,
   adapter: Adapter | undefined,
 ): PolicyTerms {
-  return policy.build(graph, { rows, promptLength, temperature, adapter });
+  const { rows, promptLength, temperature, checkpointing = false } = options;
+  return policy.build(graph, { rows, promptLength, temperature, adapter, checkpointing });
 }
 
 function adapterInput(graph: Graph, { layout, scale }: AdapterLayout): { flat: Tensor; adapter: Adapter } {
