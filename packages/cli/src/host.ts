@@ -11,7 +11,13 @@ import { algorithms, exams, prompts } from '@gvu/rl';
 import { note, paint, screenOf } from './terminal/terminal.ts';
 
 /** Loaded like any other plugin: nothing here imports them. */
-export const firstParty = ['@gvu/rewards', '@gvu/rl', '@gvu/backend-shapes'] as const;
+export const firstParty = [
+  '@gvu/rewards',
+  '@gvu/rl',
+  '@gvu/backend-shapes',
+  '@gvu/backend-x-omni',
+  '@gvu/backend-janus',
+] as const;
 
 /** Its kinds, in the order in which they are shown. */
 export const kinds = ['backends', 'rewards', 'algorithms', 'prompts', 'exams', 'pretrainings'] as const;

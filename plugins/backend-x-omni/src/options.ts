@@ -24,9 +24,8 @@ export const backendConfig = defineConfig({
           },
         },
       ],
-      default: 576,
       description:
-        'Size of drawings in pixels: the side of a square, or width and height, multiples of the patch of the image tokenizer (16 in the release). 576 is 36 x 36 tokens, as the paper trains.',
+        'Size of drawings in pixels: the side of a square, or width and height, multiples of the patch of the image tokenizer (16 in the release). Default: 36 x 36 tokens, 576 pixels, as the paper trains; of a model made for short sequences, a square of at most half of them.',
     },
     sampler: {
       enum: ['reference', 'exact'],

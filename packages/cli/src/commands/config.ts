@@ -38,9 +38,10 @@ async function listKeys(options: ConfigOptions & { readonly json?: true }): Prom
   const { describeSchema, keyRows } = await import('../config/describe-schema.ts');
   const { textTable } = await import('../terminal/table.ts');
   const { openHost } = await import('../host.ts');
-  const { findPart, namedParts } = await import('../config/resolve-parts.ts');
-  const config = await resolveConfig(configSourcesOf(options));
-  await using host = await openHost(config.plugins);
+  const { findPart, namedParts, withBackendParts } = await import('../config/resolve-parts.ts');
+  const given = await resolveConfig(configSourcesOf(options));
+  await using host = await openHost(given.plugins);
+  const config = withBackendParts(host, given);
   const selected = namedParts(config).map((part) => ({ ...part, schema: findPart(host, part).options.schema }));
   if (options.json) {
     const schemas = selected.map(({ kind, path, use, schema }) => [`${path.join('.')}.options`, { kind, use, schema }]);

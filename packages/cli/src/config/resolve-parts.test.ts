@@ -2,7 +2,7 @@ import type { PluginHost } from '@gvu/core';
 import { runConfig } from '@gvu/rl';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openHost } from '../host.ts';
-import { findPart, resolveOptions } from './resolve-parts.ts';
+import { findPart, resolveOptions, withBackendParts } from './resolve-parts.ts';
 
 let host: PluginHost;
 beforeAll(async () => {
@@ -22,6 +22,7 @@ describe('names that there are not get the nearest one of their kind', () => {
     [{ prompts: { use: 'flie' } }, 'prompts/file'],
     [{ evaluation: { rewards: [{ use: 'detecter' }] } }, 'rewards/detector'],
     [{ evaluation: { exam: 'shape' } }, 'exams/shapes'],
+    [{ backend: { use: 'janos' } }, 'backends/janus'],
   ])('%j', (value, near) => {
     expect(() => resolveOptions(host, configOf(value))).toThrow(
       expect.objectContaining({ code: 'GVU_PLUGIN_CONTRIBUTION_UNKNOWN', hint: `Did you mean "${near}"?` }),
@@ -58,10 +59,48 @@ test('defaults of options are filled in, and what comes with the backend works w
   expect(config.algorithm.options).toMatchObject({ scale: 'group', beta: 0 });
   expect(config.backend.options).toMatchObject({ model: 'weak' });
   expect(config.prompts.options).toMatchObject({ model: 'weak' });
-  expect(config.evaluation.rewards[0]).toMatchObject({ use: 'detector', options: { model: 'weak' } });
+  expect(config.evaluation.rewards?.[0]).toMatchObject({ use: 'detector', options: { model: 'weak' } });
   expect(config.rewards[0]?.options).not.toHaveProperty('model');
   const own = { backend: { options: { model: 'weak' } }, prompts: { options: { model: 'regular' } } };
   expect(resolveOptions(host, configOf(own)).prompts.options).toMatchObject({ model: 'regular' });
   // What is resolved stays what it is: a run that goes on compares it.
   expect(resolveOptions(host, config)).toEqual(config);
+});
+
+describe('what a configuration leaves out', () => {
+  test('comes with the backend', () => {
+    const { prompts, evaluation } = resolveOptions(host, configOf({ prompts: { options: { model: 'weak' } } }));
+    expect(prompts).toMatchObject({ use: 'shapes', options: { model: 'weak' } });
+    expect(evaluation).toMatchObject({ exam: 'shapes', rewards: [{ use: 'detector' }] });
+  });
+
+  test('is nothing, and judging by the rewards of the run, where nothing comes with it', () => {
+    const rewards = [{ use: 'jpeg-size', weight: 2 }];
+    const backend = { use: 'janus', options: { model: '.' } };
+    const prompts = { use: 'file', options: { path: 'prompts.txt' } };
+    const config = resolveOptions(host, configOf({ backend, prompts, rewards }));
+    expect(config.evaluation.exam).toBe('');
+    expect(config.evaluation.rewards).toEqual(config.rewards);
+    expect(config.evaluation.rewards).toMatchObject([{ use: 'jpeg-size', weight: 2 }]);
+  });
+
+  test('must be said when it is prompts', () => {
+    const config = configOf({ backend: { use: 'x-omni', options: { model: '.' } } });
+    expect(() => resolveOptions(host, config)).toThrow(
+      expect.objectContaining({ code: 'GVU_CLI_USAGE', hint: expect.stringContaining('--prompts FILE') }),
+    );
+    expect(withBackendParts(host, config).prompts.use).toBeUndefined();
+  });
+
+  test('may be asked for although it belongs to another backend', () => {
+    const config = configOf({
+      backend: { use: 'janus', options: { model: '.' } },
+      prompts: { use: 'shapes' },
+      evaluation: { rewards: [{ use: 'detector' }], exam: '' },
+    });
+    expect(resolveOptions(host, config)).toMatchObject({
+      prompts: { use: 'shapes' },
+      evaluation: { exam: '', rewards: [{ use: 'detector' }] },
+    });
+  });
 });

@@ -7,6 +7,7 @@ import { backends } from '@gvu/models';
 import type { Runtime } from '@gvu/onnx';
 import { type RewardDeps, type RewardEntry, rewards } from '@gvu/rewards';
 import { algorithms, exams, prompts, type RunConfig, type RunParts, runConfig } from '@gvu/rl';
+import { cliErrors } from '../errors.ts';
 import { assign, type JsonObject } from './merge.ts';
 import { plain } from './sources.ts';
 
@@ -20,27 +21,50 @@ export interface NamedPart {
 }
 
 export function namedParts(config: RunConfig): readonly NamedPart[] {
-  const list = (path: readonly string[], entries: RunConfig['rewards']) =>
+  const list = (path: readonly string[], entries: RunConfig['rewards'] = []) =>
     entries.map(({ use, options }, i) => ({ kind: 'rewards', path: [...path, String(i)], use, options }));
   const { backend, algorithm, evaluation } = config;
+  const { use } = config.prompts;
   return [
     { kind: 'backends', path: ['backend'], use: backend.use, options: backend.options },
-    { kind: 'prompts', path: ['prompts'], use: config.prompts.use, options: config.prompts.options },
+    ...(use === undefined ? [] : [{ kind: 'prompts', path: ['prompts'], use, options: config.prompts.options }]),
     { kind: 'algorithms', path: ['algorithm'], use: algorithm.use, options: algorithm.options },
     ...list(['rewards'], config.rewards),
     ...list(['evaluation', 'rewards'], evaluation.rewards),
   ];
 }
 
+/** What the backend's plugin brings besides it, where the configuration names nothing else: prompts, a judge, an exam. */
+export function withBackendParts(host: PluginHost, config: RunConfig): RunConfig {
+  const backend = findPart(host, { kind: 'backends', use: config.backend.use });
+  const ownOf = (kind: string) => {
+    const own = host.contributions(kind).filter(({ plugin }) => plugin.name === backend.plugin.name);
+    return (own.find(({ id }) => id === backend.id) ?? own[0])?.id;
+  };
+  const judge = ownOf('rewards');
+  const judges =
+    judge === undefined ? config.rewards : [{ use: judge, options: {}, weight: 1, onError: 'fail' } as const];
+  const use = config.prompts.use ?? ownOf('prompts');
+  const { rewards = judges, exam = ownOf('exams') ?? '' } = config.evaluation;
+  return {
+    ...config,
+    prompts: { ...config.prompts, ...(use !== undefined && { use }) },
+    evaluation: { ...config.evaluation, rewards, exam },
+  };
+}
+
 /**
- * The configuration with the defaults of every contribution's own options filled in.
- * Throws GVU_PLUGIN_CONTRIBUTION_UNKNOWN for a name, GVU_CONFIG_INVALID with every problem of the options.
+ * The configuration with everything filled in that it leaves to the backend's plugin and to the defaults of contributions' options.
+ * Throws GVU_PLUGIN_CONTRIBUTION_UNKNOWN for a name, GVU_CLI_USAGE without prompts, GVU_CONFIG_INVALID with every problem of the options.
  */
-export function resolveOptions(host: PluginHost, config: RunConfig): RunConfig {
+export function resolveOptions(host: PluginHost, given: RunConfig): RunConfig {
+  const config = withBackendParts(host, given);
+  if (config.prompts.use === undefined) throw noPrompts(config);
   const problems: { pointer: string; message: string }[] = [];
   let resolved = plain(config);
   const parts = namedParts(config).map((part) => ({ ...part, contribution: findPart(host, part) }));
-  if (config.evaluation.exam !== '') host.find(`exams/${config.evaluation.exam}`);
+  const { exam = '' } = config.evaluation;
+  if (exam !== '') findPart(host, { kind: 'exams', use: exam });
   for (const { path, use, options, contribution } of parts) {
     try {
       const inherited = inheritedOptions(host, config, contribution);
@@ -89,23 +113,32 @@ function toRecord(value: unknown): Readonly<Record<string, unknown>> {
   return isRecord(value) ? value : {};
 }
 
-/** Makes the parts. The backend is to be disposed of by the caller, before the runtime. */
+function noPrompts({ backend }: RunConfig): Error {
+  return cliErrors.error('GVU_CLI_USAGE', `There are no prompts: the backend '${backend.use}' comes with none.`, {
+    hint: 'Give a file of prompts, one a line: --prompts FILE.',
+  });
+}
+
+/** Makes the parts of a resolved configuration. The backend is to be disposed of by the caller, before the runtime. */
 export async function createParts(host: PluginHost, config: RunConfig, runtime: Runtime): Promise<RunParts> {
   const { backend, algorithm, evaluation } = config;
-  const entries = (list: RunConfig['rewards']) => (deps: RewardDeps) =>
-    Promise.all(
-      list.map(async ({ use, options, weight, onError }): Promise<RewardEntry> => {
-        return { reward: await host.create(rewards, use, { options, deps }), weight, onError };
-      }),
-    );
+  const { exam = '' } = evaluation;
+  const { use } = config.prompts;
+  if (use === undefined) throw noPrompts(config);
+  const entries =
+    (list: RunConfig['rewards'] = []) =>
+    (deps: RewardDeps) =>
+      Promise.all(
+        list.map(async ({ use, options, weight, onError }): Promise<RewardEntry> => {
+          return { reward: await host.create(rewards, use, { options, deps }), weight, onError };
+        }),
+      );
   const none = { deps: undefined };
-  const examOptions =
-    evaluation.exam === '' ? {} : inheritedOptions(host, config, host.find(`exams/${evaluation.exam}`));
+  const examOptions = exam === '' ? {} : inheritedOptions(host, config, findPart(host, { kind: 'exams', use: exam }));
   const light = {
-    prompts: await host.create(prompts, config.prompts.use, { options: config.prompts.options, ...none }),
+    prompts: await host.create(prompts, use, { options: config.prompts.options, ...none }),
     algorithm: await host.create(algorithms, algorithm.use, { options: algorithm.options, ...none }),
-    exam:
-      evaluation.exam === '' ? undefined : await host.create(exams, evaluation.exam, { options: examOptions, ...none }),
+    exam: exam === '' ? undefined : await host.create(exams, exam, { options: examOptions, ...none }),
     rewards: entries(config.rewards),
     judges: entries(evaluation.rewards),
   };

@@ -26,7 +26,7 @@ describe('what overrides what', () => {
     const preset = 'gvu-paper'; // groupSize 2, seed 1234, steps 12000, promptsPerStep 8
     const flags = { seed: '7', steps: '8', verbose: true };
     const config = await resolveConfig({ preset, file, flags, set: ['steps=9'] });
-    expect(config).toMatchObject({ microBatch: 64, promptsPerStep: 8, groupSize: 4, seed: 7, steps: 9 });
+    expect(config).toMatchObject({ epochs: 1, promptsPerStep: 8, groupSize: 4, seed: 7, steps: 9 });
     expect(await resolveConfig({ file })).toMatchObject({ seed: 5, steps: 6, promptsPerStep: 16 });
   });
 
