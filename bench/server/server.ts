@@ -51,12 +51,16 @@ const quantile = (values: readonly number[], q: number): number =>
 const rounded = (value: number): number => Number(value.toPrecision(4));
 
 /** What the servers and clients of a folder of runs do while events are written for so long. */
-async function fanOut(runs: string, run: string, options: { readonly seconds: number; readonly stalled: number }) {
+async function fanOut(
+  runs: string,
+  run: string,
+  options: { readonly seconds: number; readonly clients: number; readonly stalled: number },
+) {
   const directory = join(runs, run);
   await (await EventLog.open(directory))[Symbol.asyncDispose]();
   using server = await start('server-process.ts', runs);
   const url = String(server.first).replace('http', 'ws');
-  using followers = await start('clients.ts', url, run, 100, 'follow');
+  using followers = await start('clients.ts', url, run, options.clients, 'follow');
   using _stalled = options.stalled > 0 ? await start('clients.ts', url, run, options.stalled, 'stall') : undefined;
   const before = (await server.ask()) as { cpuSeconds: number }; // as server-process.ts answers
   await write(directory, options.seconds);
@@ -66,7 +70,7 @@ async function fanOut(runs: string, run: string, options: { readonly seconds: nu
   const { delays, lags, dropped } = answer as { delays: number[]; lags: number[]; dropped: number }; // as clients.ts answers
   return {
     deliveries: delays.length,
-    expected: 100 * rate * options.seconds * 2, // on its own channel and on that of the log; pictures tell no time
+    expected: options.clients * rate * options.seconds * 2, // on its own channel and on that of the log; pictures tell no time
     dropped,
     p50Ms: rounded(quantile(delays, 0.5)),
     p99Ms: rounded(quantile(delays, 0.99)),
@@ -77,14 +81,17 @@ async function fanOut(runs: string, run: string, options: { readonly seconds: nu
 
 async function stallEffect(runs: string) {
   const ratios: number[] = [];
+  const medianRatios: number[] = [];
   for (let round = 0; round < 3; round++) {
-    const part = { seconds: Math.max(5, seconds / 4) };
+    const part = { seconds: Math.max(5, seconds / 4), clients: 100 };
     const without = await fanOut(runs, `without-${round}`, { ...part, stalled: 0 });
     const withOne = await fanOut(runs, `with-${round}`, { ...part, stalled: 1 });
     ratios.push(rounded(withOne.p99Ms / without.p99Ms));
-    process.stderr.write(`p99 without ${without.p99Ms} ms, with a stalled client ${withOne.p99Ms} ms\n`);
+    medianRatios.push(rounded(withOne.p50Ms / without.p50Ms));
+    const times = (of: typeof without) => `p50 ${of.p50Ms} ms, p99 ${of.p99Ms} ms`;
+    process.stderr.write(`without: ${times(without)}; with a stalled client: ${times(withOne)}\n`);
   }
-  return { ratios, median: quantile(ratios, 0.5) };
+  return { ratios, median: quantile(ratios, 0.5), medianRatios };
 }
 
 async function idleMemory(runs: string) {
@@ -118,11 +125,14 @@ try {
   report('1,000 idle clients', memory);
   const replay = await replayRate(runs);
   report('replay of 100,000 events', replay);
-  const fan = await fanOut(runs, 'fan-out', { seconds, stalled: 0 });
+  // What the machine adds to any delay, the server having next to nothing to do.
+  const floor = await fanOut(runs, 'floor', { seconds: Math.max(5, seconds / 4), clients: 1, stalled: 0 });
+  report('1 client', floor);
+  const fan = await fanOut(runs, 'fan-out', { seconds, clients: 100, stalled: 0 });
   report(`100 clients, ${rate} events/s, ${seconds} s`, fan);
   const stall = await stallEffect(runs);
   report('p99 with a stalled client over p99 without', stall);
-  process.stdout.write(`${JSON.stringify({ memory, replay, fanOut: fan, stall })}\n`);
+  process.stdout.write(`${JSON.stringify({ memory, replay, floor, fanOut: fan, stall })}\n`);
 } finally {
   await rm(runs, { recursive: true });
 }

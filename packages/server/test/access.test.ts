@@ -1,5 +1,8 @@
 /** Who gets in, and what they may do. */
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { request } from 'node:http';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { createServer, type ServerLogEntry, type ServerOptions } from '../src/index.ts';
 import { RawClient } from './raw-client.ts';
@@ -200,4 +203,33 @@ test('pictures by HTTP: with a token, by exact names only, for ever the same', a
   expect(await get('/')).toMatchObject({ status: 200, body: '<p>hi' });
   expect((await get('/', undefined, { method: 'POST' })).status).toBe(405);
   expect((await get('/', undefined, { host: 'evil.example' })).status).toBe(403);
+});
+
+const openssl = spawnSync('openssl', ['version']).status === 0;
+test.skipIf(!openssl)('with a certificate it speaks TLS', async () => {
+  await using folder = await runsFolder();
+  const [key, cert] = [join(folder.path, 'key.pem'), join(folder.path, 'cert.pem')];
+  const made = [
+    'req',
+    '-x509',
+    '-newkey',
+    'rsa:2048',
+    '-nodes',
+    '-subj',
+    '/CN=localhost',
+    '-keyout',
+    key,
+    '-out',
+    cert,
+  ];
+  expect(spawnSync('openssl', made).status).toBe(0);
+  await using set = await started({ tls: { key: readFileSync(key), cert: readFileSync(cert) } });
+  const ca = readFileSync(cert);
+  const url = set.server.url.replace('127.0.0.1', 'localhost');
+  expect(url).toMatch(/^https:/);
+  using client = await RawClient.connect({ url }, { ca, headers: { origin: url } });
+  client.send(hello);
+  expect(await client.next('hello')).toMatchObject({ protocol: 'gvu.v1' });
+  using foreign = await RawClient.connect({ url }, { ca, headers: { origin: url.replace('https', 'http') } });
+  expect((await foreign.closed).code).toBe(1006);
 });

@@ -6,6 +6,8 @@ import type { ServerMessage } from '../src/protocol/messages.ts';
 export interface RawOptions {
   readonly protocols?: string[];
   readonly headers?: Readonly<Record<string, string>>;
+  /** Of a server that speaks TLS: its certificate. */
+  readonly ca?: Buffer;
 }
 
 export class RawClient implements Disposable {
@@ -17,8 +19,8 @@ export class RawClient implements Disposable {
   #wake: () => void = () => undefined;
   #over: boolean = false;
 
-  private constructor(url: string, { protocols = ['gvu.v1'], headers = {} }: RawOptions) {
-    this.socket = new WebSocket(url, protocols, { headers });
+  private constructor(url: string, { protocols = ['gvu.v1'], headers = {}, ca }: RawOptions) {
+    this.socket = new WebSocket(url, protocols, { headers, ca });
     this.closed = new Promise((resolve) =>
       this.socket.on('close', (code, reason) => {
         this.#over = true;
