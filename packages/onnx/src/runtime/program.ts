@@ -9,9 +9,14 @@ import type { DType } from '../dtype.ts';
 
 /** A floor: ONNX Runtime rounds up, and its kernels need scratch space. */
 export interface ProgramMemory {
-  /** Weights and constants, in files or not. */
+  /** Weights and constants, in files or not, as they are computed with: what a graph casts counts as what it is cast to. */
   readonly weightBytes: number;
-  /** The most that inputs and intermediate values occupy at once. Lengths that only the run knows count as 1. */
+  /** Of these, what is used as it lies in files: on the CPU all programs of a process share it. */
+  readonly fileBytes: number;
+  /**
+   * The most that inputs and intermediate values occupy at once; in loops in their last iteration, when caches are longest. Lengths
+   * that only the run knows count as 1.
+   */
   readonly activationBytes: number;
 }
 
