@@ -89,6 +89,21 @@ describe('drawing', () => {
     }
   });
 
+  it.each([1, 3])('of a group goes through its prompt once, with guidance %d, as each alone does', async (guidance) => {
+    await using guided = await opened({ guidance });
+    // Two prompts of different lengths, four drawings of each in an order of their own.
+    const group = [0, 1, 1, 0, 0, 1, 0, 1].map((prompt, i) => ({
+      prompt: prompts[prompt] ?? '',
+      randomness: seed.at(7, i),
+    }));
+    const together = await guided.draw(group);
+    for (const [i, request] of group.entries()) {
+      const [alone] = await guided.draw([request]);
+      expect(together[i]?.tokens).toEqual(alone?.tokens);
+      expect(difference([...(together[i]?.logProbs ?? [])], [...(alone?.logProbs ?? [])])).toBeLessThan(2e-5);
+    }
+  });
+
   it.each(Object.keys(samplers))(
     '%s: log-probabilities are those of the policy that is differentiated',
     async (preset) => {

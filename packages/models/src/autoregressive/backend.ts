@@ -29,7 +29,7 @@ import type {
   UseOptions,
 } from '../backend.ts';
 import { modelErrors } from '../errors.ts';
-import { inBatches } from './chunks.ts';
+import { inBatches, sharedRows } from './chunks.ts';
 import { createPolicy } from './policy.ts';
 import { answerProgram, drawProgram, type ProgramOptions, readProgram } from './programs.ts';
 import { roundedLength, type SequenceRow, sequenceData } from './sequences.ts';
@@ -99,11 +99,12 @@ class AutoregressiveBackend implements Backend {
     const rows = requests.map((request) => ({ ...request, ids: this.#promptIds(request.prompt) }));
     return inBatches(rows, async (batch) => {
       const length = roundedLength(Math.max(...batch.map(({ ids }) => ids.length)));
-      const prompts = batch.map(({ ids }) => ids);
+      const { shared: prompts, indices } = sharedRows(batch.map(({ ids }) => ids));
       const without = guidance ? prompts.map((ids) => sequences.unconditional?.(ids) ?? []) : [];
       const options = { rows: batch.length, length, adapter: use.adapter?.options };
-      const session = await this.#session('draw', { ...options, steps, sampler, guidance }, () =>
-        drawProgram(model, options, { steps, sampler, guidance }),
+      const drawing = { steps, sampler, guidance, prompts: prompts.length };
+      const session = await this.#session('draw', { ...options, ...drawing }, () =>
+        drawProgram(model, options, drawing),
       );
       const feeds = {
         ...this.#sequences(
@@ -111,6 +112,7 @@ class AutoregressiveBackend implements Backend {
           { length },
         ),
         uniform: noise(batch, steps),
+        ...(indices && { promptOf: tensorData('int64', [batch.length], indices) }),
       };
       const found = await session.run(feeds, { ...running(use), fetch: ['tokens', 'policy', 'sampler'] });
       const [tokens, policy, drawn] = [found.tokens, found.policy, found.sampler].map((tensor) => byRow(tensor, steps));

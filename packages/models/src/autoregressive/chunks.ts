@@ -1,4 +1,4 @@
-/** Batches of a few fixed sizes, since each size needs a program of its own. */
+/** Batches of a few fixed sizes, since each size needs a program of its own; and what of a batch needs to be computed once only. */
 
 /** The most rows of one run. */
 const largest = 8;
@@ -16,4 +16,26 @@ export async function inBatches<T, R>(
     from += size;
   }
   return results;
+}
+
+/**
+ * The different ones among as many sequences as a batch has, as few as a batch may have, and for each sequence the index of its own.
+ * Where that saves nothing, the sequences themselves, without indices. The last one stands where there are none left.
+ */
+export function sharedRows(rows: readonly (readonly number[])[]): {
+  readonly shared: readonly (readonly number[])[];
+  readonly indices?: readonly number[];
+} {
+  const places = new Map<string, number>();
+  const different = rows.filter((row) => {
+    const key = row.join();
+    return places.has(key) ? false : places.set(key, places.size);
+  });
+  const count = 2 ** Math.ceil(Math.log2(different.length));
+  if (count >= rows.length) return { shared: rows };
+  const last = different.at(-1) ?? [];
+  return {
+    shared: Array.from({ length: count }, (_, i) => different[i] ?? last),
+    indices: rows.map((row) => places.get(row.join()) ?? 0),
+  };
 }

@@ -14,6 +14,7 @@ import {
   type Generated,
   type Graph,
   type Guidance,
+  gather,
   generate,
   input,
   type LoraOptions,
@@ -52,19 +53,29 @@ export interface ProgramOptions {
   readonly features?: { readonly placeholder: number; readonly count: number } | undefined;
 }
 
+export interface DrawOptions {
+  readonly steps: number;
+  readonly sampler: SamplerOptions;
+  readonly guidance?: Guidance | undefined;
+  /** P, prompts that the B drawings share: each is gone through once. B by default. */
+  readonly prompts?: number | undefined;
+}
+
 /**
- * Prompts (`ids`, `positions`, `real`: [R, T]) and `uniform` [steps, B, 1] to image `tokens` [B, steps], from 0, and their
- * log-probabilities `policy` and `sampler` [B, steps]. R = B; with guidance 2B, prompts first and then what stands for none.
+ * Prompts (`ids`, `positions`, `real`: [P, T]) and `uniform` [steps, B, 1] to image `tokens` [B, steps], from 0, and their
+ * log-probabilities `policy` and `sampler` [B, steps]. With guidance there are 2P prompts, what stands for none behind the others. With
+ * P < B, `promptOf` int64 [B] says which prompt a drawing is of.
  */
 export function drawProgram(
   model: AutoregressiveModel,
   options: ProgramOptions,
-  { steps, sampler, guidance }: { steps: number; sampler: SamplerOptions; guidance?: Guidance | undefined },
+  { steps, sampler, guidance, prompts: count = options.rows }: DrawOptions,
 ): Program {
   const { rows, length } = options;
   const graph = createGraph({ name: 'draw', target: model.target });
   const routed = begin(graph, model, { ...options, positions: length + steps });
-  const prompts = declareSequences(graph, guidance ? 2 * rows : rows, length);
+  const prompts = declareSequences(graph, guidance ? 2 * count : count, length);
+  const promptOf = count < rows ? input(graph, 'promptOf', { dtype: 'int64', shape: [rows] }) : undefined;
   const uniform = input(graph, 'uniform', { dtype: 'float32', shape: [steps, rows, 1] });
   const { firstId } = model.routes.image;
   const drawn = continued(routed, prompts, {
@@ -72,6 +83,7 @@ export function drawProgram(
     sampler,
     guidance,
     uniform,
+    rowOf: promptOf && guidance ? concat([promptOf, add(promptOf, count)], 0) : promptOf,
     kind: 'image',
     idOf: (token) => add(token, firstId),
   });
@@ -163,20 +175,24 @@ interface Continuation {
   /** The id of a new token. */
   readonly idOf: (token: Tensor) => Tensor;
   readonly features?: ShownFeatures | undefined;
+  /** Which sequence each continuation belongs to, int64 [R]. By default there is one of each. */
+  readonly rowOf?: Tensor | undefined;
 }
 
-/** Sequences [R, T] continued by tokens of one kind. */
+/** Sequences [S, T] continued by tokens of one kind, R times. */
 function continued(routed: RoutedDecoder, batch: RealBatch, options: Continuation): Generated {
   const { decoder } = routed;
   const { graph } = decoder.modules;
   const { ids, positions, real } = batch;
-  const [rows = 0, length = 0] = ids.shape;
-  const { kind, idOf, features } = options;
+  const [sequences = 0, length = 0] = ids.shape;
+  const { kind, idOf, features, rowOf } = options;
+  const [rows = sequences] = rowOf?.shape ?? [];
+  const spread = (x: Tensor) => (rowOf ? gather(x, rowOf, 0) : x); // [S, ..] -> [R, ..]
   const logitsOf = kind === 'image' ? imageLogits : textLogits;
   const places = imagePlaces(routed, ids);
   const ofLast = (x: Tensor) => {
     const columns = x.shape[1] ?? 1;
-    return reshape(slice(reshape(x, [rows, length, columns]), 1, { start: -1 }), [rows, columns]);
+    return reshape(slice(reshape(x, [sequences, length, columns]), 1, { start: -1 }), [sequences, columns]);
   };
   const start = prefillBlocks(decoder, {
     hidden: embedRouted(routed, ids, { places, features }),
@@ -184,17 +200,17 @@ function continued(routed: RoutedDecoder, batch: RealBatch, options: Continuatio
     mask: sequenceMask(routed, real),
     changes: layerChanges(routed, places),
   });
-  const position = slice(positions, 1, { start: -1 }); // [R, 1]
-  const seen = paddingMask(real, decoder.dtype);
+  const position = spread(slice(positions, 1, { start: -1 })); // [R, 1]
+  const seen = spread(paddingMask(real, decoder.dtype));
   const carried: Carried[] = [
     { initial: position },
     { initial: seen, grows: 3 },
-    ...start.caches.map((initial) => ({ initial, grows: 2 })),
+    ...start.caches.map((cache) => ({ initial: spread(cache), grows: 2 })),
   ];
   return generate(graph, {
     ...options,
     prefill: {
-      logits: logitsOf(routed, ofLast(start.hidden), ofLast(places)),
+      logits: spread(logitsOf(routed, ofLast(start.hidden), ofLast(places))),
       carried,
     },
     decode: (token, _iteration, [before = position, hiding = seen, ...caches]) => {
