@@ -20,7 +20,8 @@ import type { Reader } from './reader.ts';
 import type { Reward, RewardDeps, RewardScores, Rollout } from './reward.ts';
 import { rolloutInput } from './rollout-input.ts';
 
-const readingOptions = {
+/** Options of every reward for which the model reads. */
+export const readingOptions = {
   teacher: {
     enum: ['frozen', 'live', 'ema'],
     default: 'frozen',
@@ -151,7 +152,8 @@ function selfReward({ name, form, range }: SelfReward, options: GvuOptions & { a
   };
 }
 
-function chooseRepresentation(reader: Reader, asked: Representation | undefined): Representation {
+/** What the judge is shown. Throws GVU_REWARD_REPRESENTATION. */
+export function chooseRepresentation(reader: Reader, asked: Representation | undefined): Representation {
   const { representations } = reader;
   const chosen = asked ?? representations[0];
   if (chosen !== undefined && representations.includes(chosen)) return chosen;
@@ -169,7 +171,7 @@ function describeVersion(facts: Readonly<Record<string, string | number | undefi
 }
 
 /** All texts in one call, which the backend cuts into batches. Throws GVU_REWARD_LIKELIHOOD for an answer that is not about them. */
-async function readAll(
+export async function readAll(
   reader: Reader,
   requests: readonly ReadRequest[],
   signal: AbortSignal,

@@ -1,6 +1,7 @@
 export { rewardErrors } from './errors.ts';
 export { type GateOptions, gate } from './gate.ts';
 export { type GvuOptions, type GvuPmiOptions, gvu, gvuConfig, gvuLog, gvuPmi, gvuPmiConfig } from './gvu.ts';
+export * from './image-level/index.ts';
 export { type JpegSizeOptions, jpegSize, jpegSizeConfig } from './jpeg-size.ts';
 export { type LikelihoodForm, type LikelihoodOptions, promptLikelihood } from './prompt-likelihood.ts';
 export { randomReward } from './random.ts';

@@ -4,6 +4,7 @@
  */
 import { contributionPoint, type JsonValue } from '@gvu/core';
 import type { Pixels, PromptTrace, Representation } from '@gvu/models';
+import type { Runtime } from '@gvu/onnx';
 import type { ReaderOf } from './reader.ts';
 
 /** A drawn image and what it was drawn from. Fields beyond the first three are there when a reward in use asks for them. */
@@ -64,6 +65,8 @@ export interface RewardDeps {
   readonly seed: number;
   /** The model as a reader of its own drawings. */
   readonly reader: ReaderOf;
+  /** Where rewards that have a network of their own run it; it belongs to the caller. */
+  readonly runtime?: Runtime;
 }
 
 export const rewards = contributionPoint<Reward, RewardDeps>({

@@ -1,10 +1,16 @@
 /** The package as a plugin: its manifest, its schemas of options, and each of its rewards made with the defaults. */
 import { join } from 'node:path';
 import { PluginHost, throwIfFailed } from '@gvu/core';
+import { Runtime } from '@gvu/onnx';
 import { expect, it } from 'vitest';
 import { gvuConfig, gvuPmiConfig } from '../src/gvu.ts';
+import { aestheticConfig } from '../src/image-level/aesthetic.ts';
+import { httpConfig } from '../src/image-level/http.ts';
+import { selfVqaConfig, vqaScoreConfig, yesNoConfig } from '../src/image-level/questions.ts';
+import { clipScoreConfig, hpsV2Config, pickScoreConfig, siglipConfig } from '../src/image-level/similarity.ts';
 import { jpegSizeConfig } from '../src/jpeg-size.ts';
 import { rewards } from '../src/reward.ts';
+import { fixture } from './fixtures.ts';
 import { plainReader } from './plain-reader.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -23,6 +29,15 @@ it.each([
   ['gvu-log', gvuConfig],
   ['gvu-pmi', gvuPmiConfig],
   ['jpeg-size', jpegSizeConfig],
+  ['clip-score', clipScoreConfig],
+  ['siglip', siglipConfig],
+  ['pick-score', pickScoreConfig],
+  ['hps-v2', hpsV2Config],
+  ['aesthetic', aestheticConfig],
+  ['vqa-score', vqaScoreConfig],
+  ['yes-no', yesNoConfig],
+  ['self-vqa', selfVqaConfig],
+  ['http', httpConfig],
 ])('publishes the schema of the options of %s', async (id, { schema }) => {
   await expect(`${JSON.stringify(schema, null, 2)}\n`).toMatchFileSnapshot(join(root, 'schema', `${id}.json`));
   const properties = typeof schema === 'object' ? Object.entries(schema.properties ?? {}) : [];
@@ -31,14 +46,16 @@ it.each([
 
 it('contributes rewards that are made with their defaults', async () => {
   await using host = await hostWithRewards();
-  const made = await Promise.all(host.contributions('rewards').map(({ id }) => host.create(rewards, id, { deps })));
-  expect(made.map(({ name }) => name)).toEqual(['gvu', 'gvu-log', 'gvu-pmi', 'random', 'jpeg-size']);
+  const ids = ['gvu', 'gvu-log', 'gvu-pmi', 'random', 'jpeg-size', 'vqa-score', 'yes-no', 'self-vqa'];
+  const made = await Promise.all(ids.map((id) => host.create(rewards, id, { deps })));
+  expect(made.map(({ name }) => name)).toEqual(ids);
   const { signal } = new AbortController();
   const rollout = {
     prompt: 'a red cube',
     address: { step: 0, prompt: 0, sample: 0 },
     tokens: Int32Array.of(1, 2, 3),
     pixels: { width: 8, height: 8, data: new Uint8Array(192) },
+    metadata: { include: [{ class: 'cube', count: 1, color: 'red' }] },
   };
   for (const reward of made) {
     const { values } = await reward.score([rollout], { signal });
@@ -46,6 +63,28 @@ it('contributes rewards that are made with their defaults', async () => {
     expect(values[0], reward.name).toBeGreaterThanOrEqual(reward.range[0]);
     expect(values[0], reward.name).toBeLessThanOrEqual(reward.range[1]);
   }
+});
+
+it('contributes rewards on checkpoints that are supplied, which say what is missing', async () => {
+  await using host = await hostWithRewards();
+  await using runtime = await Runtime.create({ threads: 1 });
+  const model = fixture('clip-tiny', 'clip');
+  const options = {
+    'clip-score': { model },
+    siglip: { model: fixture('clip-tiny', 'siglip') },
+    'pick-score': { model },
+    'hps-v2': { model: fixture('clip-tiny', 'open-clip'), weights: 'HPS_v2_compressed.pt' },
+    aesthetic: { model, head: fixture('clip-tiny', 'aesthetic', 'head.pth') },
+    http: { url: 'http://127.0.0.1:9/judge' },
+  };
+  for (const [id, given] of Object.entries(options)) {
+    const made = await host.create(rewards, id, { options: given, deps: { ...deps, runtime } });
+    expect(made).toMatchObject({ name: id, inputs: expect.arrayContaining(['pixels']) });
+    await expect(host.create(rewards, id, { deps: { ...deps, runtime } })).rejects.toThrow(
+      /GVU_PLUGIN_OPTIONS_INVALID/,
+    );
+  }
+  expect(host.contributions('rewards')).toHaveLength(14);
 });
 
 it('refuses wrong options, naming every problem', async () => {

@@ -144,9 +144,9 @@ async function steps(run: Run, from: RunProgress): Promise<TrainResult> {
     asked.add(kind);
     return allReaders(kind);
   };
-  const rewards = await parts.rewards({ seed: config.seed, reader });
+  const rewards = await parts.rewards({ seed: config.seed, reader, runtime });
   const changing = (['live', 'ema'] as const).find((kind) => asked.has(kind));
-  const judges = await parts.judges({ seed: config.evaluation.seed, reader: allReaders });
+  const judges = await parts.judges({ seed: config.evaluation.seed, reader: allReaders, runtime });
   const plan = batchPlan(config, {
     wholeGroups: algorithm.needs.loss.includes('embeddings'),
     parameters: backend.parameters,
