@@ -1,3 +1,4 @@
+export * from './benchmarks/index.ts';
 export {
   type BootstrapOptions,
   type Interval,

@@ -55,8 +55,11 @@ export interface GenerationBenchmark extends BenchmarkFacts {
   readonly abilities: readonly JudgeAbility[];
   /** The files of one item, as the official script reads them. `images` are all images of the item, by sample. */
   layout(item: BenchmarkItem, images: readonly Pixels[]): readonly OutputFile[];
-  /** Images are grouped by item, those of an item by sample. Throws GVU_BENCHMARK_JUDGE for a judge without the ability. */
-  score(images: readonly DrawnImage[], options: ScoreOptions): Promise<Scores>;
+  /**
+   * Each batch holds whole items, one after the other, the images of an item by sample; they come as they are drawn, since all of them
+   * together may be larger than memory. Rejects with GVU_BENCHMARK_JUDGE for a judge without the ability.
+   */
+  score(batches: AsyncIterable<readonly DrawnImage[]>, options: ScoreOptions): Promise<Scores>;
 }
 
 /** A path below the output folder, with slashes. */

@@ -79,21 +79,28 @@ export async function imagineBench({ path }: ImagineOptions): Promise<Generation
     imagesPerPrompt: 1,
     abilities: ['answer'],
     layout: (item, images) =>
-      images.map((content, sample) => ({ path: sample === 0 ? `${item.id}.png` : `${item.id}_${sample}.png`, content })),
-    async score(images, { judge, signal }) {
-      const { answer } = requireAbility(judge, { ability: 'answer', benchmark: 'imagine-bench' });
-      const questions = images.map(({ item, pixels }) => {
-        return { pixels, system: judgeInstruction, question: `Prompt: ${item.prompt}\nNote: ${notes.get(item.id) ?? ''}` };
-      });
-      const replies = await answer.call(judge, questions, { signal });
+      images.map((content, sample) => ({
+        path: sample === 0 ? `${item.id}.png` : `${item.id}_${sample}.png`,
+        content,
+      })),
+    async score(batches, { judge, signal }) {
+      const reader = requireAbility(judge, { ability: 'answer', benchmark: 'imagine-bench' });
       const values = new Map<string, { tag: string; values: number[] }>();
-      const records = images.map(({ item, sample }, i): JsonValue => {
-        const points = parsePoints(replies[i] ?? null);
-        const entry = values.get(item.id) ?? { tag: item.tag, values: [] };
-        values.set(item.id, entry);
-        if (points) entry.values.push(imagineScore(points));
-        return { id: item.id, sample, type: item.tag, ...points, reply: replies[i] ?? null };
-      });
+      const records: JsonValue[] = [];
+      for await (const images of batches) {
+        const questions = images.map(({ item, pixels }) => {
+          const question = `Prompt: ${item.prompt}\nNote: ${notes.get(item.id) ?? ''}`;
+          return { pixels, system: judgeInstruction, question };
+        });
+        const replies = await reader.answer(questions, { signal });
+        for (const [i, { item, sample }] of images.entries()) {
+          const points = parsePoints(replies[i] ?? null);
+          const entry = values.get(item.id) ?? { tag: item.tag, values: [] };
+          values.set(item.id, entry);
+          if (points) entry.values.push(imagineScore(points));
+          records.push({ id: item.id, sample, type: item.tag, ...points, reply: replies[i] ?? null });
+        }
+      }
       const all = [...values];
       return {
         items: all.flatMap(([id, { tag, values: own }]): ItemScore[] =>

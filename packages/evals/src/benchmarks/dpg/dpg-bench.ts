@@ -6,7 +6,7 @@
  */
 import type { JsonValue } from '@gvu/core';
 import type { Pixels } from '@gvu/models';
-import type { BenchmarkItem, DrawnImage, GenerationBenchmark, ItemScore, Scores, ScoreOptions } from '../benchmark.ts';
+import type { BenchmarkItem, DrawnImage, GenerationBenchmark, ItemScore, ScoreOptions, Scores } from '../benchmark.ts';
 import { fingerprint, readText } from '../files.ts';
 import { requireAbility } from '../judge.ts';
 import { grid } from './grid.ts';
@@ -42,28 +42,26 @@ export async function dpgBench({ path }: DpgOptions): Promise<GenerationBenchmar
     imagesPerPrompt: 4,
     abilities: ['answer'],
     layout: (item, images) => [{ path: `${item.id}.png`, content: grid(images) }],
-    score: (images, options) => score(source, images, options),
+    score: (batches, options) => score(source, batches, options),
   };
 }
 
 async function score(
   source: readonly DpgItem[],
-  images: readonly DrawnImage[],
+  batches: AsyncIterable<readonly DrawnImage[]>,
   { judge, mode, signal }: ScoreOptions,
 ): Promise<Scores> {
-  const { answer } = requireAbility(judge, { ability: 'answer', benchmark: 'dpg-bench' });
-  const drawn = new Map<string, Pixels[]>();
-  for (const { item, pixels } of images) drawn.set(item.id, [...(drawn.get(item.id) ?? []), pixels]);
-
+  const reader = requireAbility(judge, { ability: 'answer', benchmark: 'dpg-bench' });
+  const byId = new Map(itemsFor(source, mode).map((item) => [item.id, item]));
   const items: ItemScore[] = [];
   const secondary: ItemScore[] = [];
   const unscored: { id: string; why: string }[] = [];
   const records: JsonValue[] = [];
-  for (const item of itemsFor(source, mode)) {
-    const pictures = drawn.get(item.id);
-    if (!pictures) continue;
+  for await (const [id, pictures] of drawnItems(batches)) {
+    const item = byId.get(id);
+    if (!item) continue;
     const questions = pictures.flatMap((pixels) => item.propositions.map(({ question }) => ({ pixels, question })));
-    const answers = await answer.call(judge, questions, { signal });
+    const answers = await reader.answer(questions, { signal });
     // Of a judge that fails, officially nothing is heard but that the item is missing from the mean.
     const failed = answers.filter((text) => text === null).length;
     const width = item.propositions.length;
@@ -82,4 +80,15 @@ async function score(
     records.push({ item: item.id, images: scored.images, score: scored.value, answers: [...answers] });
   }
   return { items, secondary, unscored, records };
+}
+
+/** The pictures of each item. */
+async function* drawnItems(
+  batches: AsyncIterable<readonly DrawnImage[]>,
+): AsyncGenerator<readonly [id: string, pictures: readonly Pixels[]]> {
+  for await (const images of batches) {
+    const drawn = new Map<string, Pixels[]>();
+    for (const { item, pixels } of images) drawn.set(item.id, [...(drawn.get(item.id) ?? []), pixels]);
+    yield* drawn;
+  }
 }

@@ -8,6 +8,7 @@
 import type { JsonValue } from '@gvu/core';
 import type { DrawnImage, GenerationBenchmark, ScoreOptions, Scores } from '../benchmark.ts';
 import { dataFile, fingerprint } from '../files.ts';
+import { classesOf } from '../geneval/geneval.ts';
 import { type GenEvalItem, readGenEvalItems } from '../geneval/metadata.ts';
 import { type DetectionThresholds, judgeObjects, keepDetections } from '../geneval/rules.ts';
 import { hasAbility, requireAbility } from '../judge.ts';
@@ -60,13 +61,24 @@ export function genEvalPlusOf(given: {
     imagesPerPrompt: 1,
     abilities: ['answer', 'detect'],
     layout: (item, images) =>
-      images.map((content, sample) => ({ path: sample === 0 ? `${item.id}.png` : `${item.id}_${sample}.png`, content })),
-    async score(images, options) {
-      const verdicts = await verdictsOf(images, { ...options, name, byId });
-      return scoresOf(images, verdicts, options);
+      images.map((content, sample) => ({
+        path: sample === 0 ? `${item.id}.png` : `${item.id}_${sample}.png`,
+        content,
+      })),
+    async score(batches, options) {
+      const judged: JudgedImage[] = [];
+      for await (const images of batches) {
+        const verdicts = await verdictsOf(images, { ...options, name, byId });
+        for (const [i, { item, sample }] of images.entries()) {
+          judged.push({ item, sample, ...(verdicts[i] ?? { correct: null, reason: 'no verdict' }) });
+        }
+      }
+      return scoresOf(judged, options);
     },
   };
 }
+
+type JudgedImage = Omit<DrawnImage, 'pixels'> & Verdict;
 
 interface Asked extends ScoreOptions {
   readonly name: string;
@@ -85,10 +97,7 @@ async function verdictsOf(images: readonly DrawnImage[], asked: Asked): Promise<
   }
   const detector = requireAbility(judge, { ability: 'detect', benchmark: name });
   const detections = await detector.detect(
-    images.map(({ pixels }, i) => {
-      const { include = [], exclude = [] } = metadata[i] ?? {};
-      return { pixels, classes: [...new Set([...include, ...exclude].map((entry) => entry.class))] };
-    }),
+    images.map(({ pixels }, i) => ({ pixels, classes: classesOf(metadata[i]) })),
     { signal },
   );
   return images.map(({ item, pixels }, i) => {
@@ -98,20 +107,22 @@ async function verdictsOf(images: readonly DrawnImage[], asked: Asked): Promise<
   });
 }
 
-function scoresOf(
-  images: readonly DrawnImage[],
-  verdicts: readonly Verdict[],
-  { mode }: Pick<ScoreOptions, 'mode'>,
-): Scores {
+function scoresOf(images: readonly JudgedImage[], { mode }: Pick<ScoreOptions, 'mode'>): Scores {
   const byItem = new Map<string, { tag: string; values: number[]; failed: number }>();
-  const records = images.map(({ item, sample }, i): JsonValue => {
-    const { correct = null, reason = '' } = verdicts[i] ?? {};
+  const records = images.map(({ item, sample, correct, reason }): JsonValue => {
     const entry = byItem.get(item.id) ?? { tag: item.tag, values: [], failed: 0 };
     byItem.set(item.id, entry);
     // Defect judge-failure-is-wrong: the official script writes -1 and divides by all images.
     if (correct !== null || mode === 'official') entry.values.push(correct === true ? 1 : 0);
     else entry.failed++;
-    return { id: item.id, sample, tag: item.tag, prompt: item.prompt, correct: correct === null ? -1 : Number(correct), reason };
+    return {
+      id: item.id,
+      sample,
+      tag: item.tag,
+      prompt: item.prompt,
+      correct: correct === null ? -1 : Number(correct),
+      reason,
+    };
   });
   const all = [...byItem];
   return {

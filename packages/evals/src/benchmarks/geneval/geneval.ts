@@ -9,7 +9,7 @@ import type { JsonValue } from '@gvu/core';
 import type { DrawnImage, GenerationBenchmark, OutputFile, Scores } from '../benchmark.ts';
 import { dataFile, fingerprint } from '../files.ts';
 import { type Detection, requireAbility } from '../judge.ts';
-import { type GenEvalItem, readGenEvalItems } from './metadata.ts';
+import { type GenEvalItem, type GenEvalMetadata, readGenEvalItems } from './metadata.ts';
 import { type DetectionThresholds, genEvalThresholds, judgeObjects, keepDetections } from './rules.ts';
 
 export interface GenEvalOptions {
@@ -56,21 +56,25 @@ export function genEvalOf({ name, source, items, imagesPerPrompt, thresholds }: 
         ...images.map((content, i) => ({ path: `${folder}/samples/${String(i).padStart(5, '0')}.png`, content })),
       ];
     },
-    async score(images, { judge, signal }) {
-      const { detect } = requireAbility(judge, { ability: 'detect', benchmark: name });
-      const asked = images.map(({ item, pixels }) => {
-        const { include = [], exclude = [] } = byId.get(item.id)?.asked ?? {};
-        return { pixels, classes: [...new Set([...include, ...exclude].map((entry) => entry.class))] };
-      });
-      const detections = await detect.call(judge, asked, { signal });
-      return genEvalScores(
-        images.flatMap((image, i) => {
+    async score(batches, { judge, signal }) {
+      const detector = requireAbility(judge, { ability: 'detect', benchmark: name });
+      const all: JudgedImage[] = [];
+      for await (const images of batches) {
+        const asked = images.map(({ item, pixels }) => ({ pixels, classes: classesOf(byId.get(item.id)?.asked) }));
+        const detections = await detector.detect(asked, { signal });
+        for (const [i, image] of images.entries()) {
           const item = byId.get(image.item.id);
-          return item ? [judged({ image, item, detections: detections[i] ?? [], thresholds })] : [];
-        }),
-      );
+          if (item) all.push(judged({ image, item, detections: detections[i] ?? [], thresholds }));
+        }
+      }
+      return genEvalScores(all);
     },
   };
+}
+
+/** Every class that the metadata name. */
+export function classesOf(asked: GenEvalMetadata | undefined): readonly string[] {
+  return [...new Set([...(asked?.include ?? []), ...(asked?.exclude ?? [])].map((entry) => entry.class))];
 }
 
 interface JudgedImage {

@@ -95,7 +95,10 @@ export function genEvalItems(rows: readonly JsonLine[], path: string): readonly 
     }
   });
   if (problems.length > 0)
-    throw fileError(path, `has ${problems.length} rows that are not GenEval's:\n  ${problems.slice(0, 5).join('\n  ')}\n`);
+    throw fileError(
+      path,
+      `has ${problems.length} rows that are not GenEval's:\n  ${problems.slice(0, 5).join('\n  ')}\n`,
+    );
   if (items.length === 0) throw fileError(path, 'has no rows');
   return items;
 }

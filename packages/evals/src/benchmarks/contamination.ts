@@ -1,0 +1,40 @@
+/**
+ * Whether prompts of a test stand among those of training: as they are, or the same but for case, punctuation, articles and spaces. A
+ * model that has trained on them has seen the test, whatever its score.
+ */
+export interface SharedPrompt {
+  readonly test: string;
+  readonly training: string;
+  /** `exact` = character by character. */
+  readonly match: 'exact' | 'normalised';
+}
+
+export interface Contamination {
+  /** Different prompts of the test, and of training. */
+  readonly tests: number;
+  readonly training: number;
+  readonly shared: readonly SharedPrompt[];
+}
+
+export function findContamination(tests: Iterable<string>, training: Iterable<string>): Contamination {
+  const trained = new Set(training);
+  const byNormal = new Map<string, string>();
+  for (const prompt of trained) if (!byNormal.has(normalPrompt(prompt))) byNormal.set(normalPrompt(prompt), prompt);
+  const distinct = new Set(tests);
+  const shared = [...distinct].flatMap((test): SharedPrompt[] => {
+    if (trained.has(test)) return [{ test, training: test, match: 'exact' }];
+    const same = byNormal.get(normalPrompt(test));
+    return same === undefined ? [] : [{ test, training: same, match: 'normalised' }];
+  });
+  return { tests: distinct.size, training: trained.size, shared };
+}
+
+/** The same text for prompts that differ only in how they are written. */
+export function normalPrompt(prompt: string): string {
+  return prompt
+    .normalize('NFKC')
+    .toLowerCase()
+    .replace(/[\p{P}\p{S}\s]+/gu, ' ')
+    .replace(/\b(a|an|the) /g, '')
+    .trim();
+}
