@@ -8,6 +8,7 @@ import { pluginsCommand } from './commands/plugins.ts';
 import { pretrainCommand } from './commands/pretrain.ts';
 import { runsCommand } from './commands/runs.ts';
 import { scoreCommand } from './commands/score.ts';
+import { serveCommand } from './commands/serve.ts';
 import { trainCommand } from './commands/train.ts';
 import { exitCodeOf, exitCodes, failureText } from './terminal/failure.ts';
 import { note, screenOf } from './terminal/terminal.ts';
@@ -30,6 +31,7 @@ export function createProgram(): Command {
     generateCommand(),
     describeCommand(),
     scoreCommand(),
+    serveCommand(),
     runsCommand(),
     configCommand(),
     pluginsCommand(),

@@ -29,6 +29,7 @@ describe('every command', () => {
       'generate',
       'describe',
       'score',
+      'serve',
       'runs list',
       'runs show',
       'runs export',

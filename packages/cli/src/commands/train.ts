@@ -2,16 +2,18 @@
 import { Command, Option } from 'commander';
 import { flagAssignments } from '../config/flags.ts';
 import { cliErrors } from '../errors.ts';
+import { type ListenOptions, listenOptions } from '../serve/options.ts';
 import { addConfigSources, type ConfigOptions, configSourcesOf } from './config-options.ts';
 import { type EngineOptions, engineOptions, examples } from './shared-options.ts';
 
-export interface TrainCommandOptions extends ConfigOptions, EngineOptions {
+export interface TrainCommandOptions extends ConfigOptions, EngineOptions, ListenOptions {
   readonly out?: string;
   readonly name?: string;
   readonly resume?: string;
   readonly dryRun?: true;
   readonly json?: true;
   readonly quiet?: true;
+  readonly serve?: true;
 }
 
 export function trainCommand(): Command {
@@ -32,13 +34,15 @@ export function trainCommand(): Command {
     .option('--resume <directory>', 'go on with this run, exactly where its newest checkpoint left off')
     .option('--dry-run', 'only print the resolved configuration, the plan and the memory it expects')
     .option('--json', 'the events of the run as JSON objects, one a line')
-    .option('--quiet', 'no progress, only the result');
-  for (const option of engineOptions()) command.addOption(option);
+    .option('--quiet', 'no progress, only the result')
+    .option('--serve', 'show the run in the browser meanwhile, with control over it; see `gvu serve`');
+  for (const option of [...listenOptions(), ...engineOptions()]) command.addOption(option);
   return command
     .addHelpText(
       'after',
       `${examples([
         ['gvu train --preset gvu', 'what we recommend, on backend-shapes'],
+        ['gvu train --preset gvu --serve', 'and watch it in the browser'],
         ['gvu train --reward random --seed 2 --out runs/control', 'the control: a reward that means nothing'],
         ['gvu train --config run.json --set optimiser.beta2=0.95 --dry-run', 'what a configuration would do'],
         ['gvu train --resume runs/control', 'go on with a run that was stopped'],

@@ -1,7 +1,7 @@
 /** A backend to draw and read with from the command line, with or without an adapter. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { isRecord } from '@gvu/core';
+import { isRecord, type PluginHost } from '@gvu/core';
 import { type ActiveAdapter, type Backend, backends } from '@gvu/models';
 import { loraLayout, packFlat, Runtime, readAdapter } from '@gvu/onnx';
 import { readRunConfig } from '@gvu/rl';
@@ -21,6 +21,7 @@ export interface ModelOptions extends EngineOptions {
 export interface OpenModel {
   readonly backend: Backend;
   readonly adapter: ActiveAdapter | undefined;
+  readonly host: PluginHost;
 }
 
 /** Opens the model, lends it to `use` and closes it again. */
@@ -37,12 +38,12 @@ export async function withModel<T>(options: ModelOptions, use: (model: OpenModel
   findPart(host, { kind: 'backends', use: name });
   await using runtime = await Runtime.create(runtimeOptions(options));
   await using backend = await host.create(backends, name, { options: backendOptions, deps: { runtime } });
-  if (adapterDirectory === undefined) return await use({ backend, adapter: undefined });
+  if (adapterDirectory === undefined) return await use({ backend, adapter: undefined, host });
 
   const { options: lora, tensors } = await readAdapter(adapterDirectory, backend.modules);
   const adapter = packFlat(loraLayout(backend.modules, lora), 'float32', tensors);
   await using variables = await runtime.variables({ adapter });
-  return await use({ backend, adapter: { options: lora, variables } });
+  return await use({ backend, adapter: { options: lora, variables }, host });
 }
 
 /** What is not found is left as it is, for the reader of adapters to say what it misses. */

@@ -3,12 +3,13 @@ import type { LogEvent } from '@gvu/core';
 // Not when it is needed: from source, nothing can be imported any more after a Ctrl-C, which also ends the compiler.
 import { summaryText, writeReport } from '@gvu/evals';
 import { Runtime } from '@gvu/onnx';
-import { isRunEvent, planRun, type RunConfig, type TrainResult, train } from '@gvu/rl';
+import { isRunEvent, planRun, type RunConfig, type TrainOptions, type TrainResult, train } from '@gvu/rl';
 import { runtimeOptions } from '../commands/shared-options.ts';
 import type { TrainCommandOptions } from '../commands/train.ts';
 import { createParts, resolveOptions } from '../config/resolve-parts.ts';
 import { openHost } from '../host.ts';
 import { runsFolder } from '../runs/run-folder.ts';
+import type { ServedHooks } from '../serve/train-served.ts';
 import { exitCodes, Stopped } from '../terminal/failure.ts';
 import { onInterrupt } from '../terminal/interrupt.ts';
 import { StatusLine } from '../terminal/status-line.ts';
@@ -43,11 +44,16 @@ export async function runTraining(given: RunConfig, options: TrainCommandOptions
     else print([JSON.stringify(config, null, 2), '', `Folder: ${folder}`, ...plan.lines].join('\n'));
     return;
   }
-  const result = await trainInto(folder, options, (hooks) => train(parts, { config, folder, ...hooks }));
+  const result = await trainInto(folder, options, async ({ signal, onProgress }) => {
+    const trainHere = (hooks: ServedHooks) => train(parts, { config, folder, onProgress, signal, ...hooks });
+    if (options.serve === undefined) return await trainHere({});
+    const { trainServed } = await import('../serve/train-served.ts');
+    return await trainServed({ folder, backend: parts.backend, host, listen: options, signal }, trainHere);
+  });
   await showResult(result, json === true);
 }
 
-type TrainHooks = Pick<Parameters<typeof train>[1], 'onProgress' | 'signal'>;
+type TrainHooks = Required<Pick<TrainOptions, 'onProgress'>> & { readonly signal: AbortSignal };
 
 /** Trains, and shows what goes on. */
 async function trainInto(

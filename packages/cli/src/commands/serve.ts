@@ -1,0 +1,53 @@
+/** `gvu serve`: runs in the browser, live and finished, and a model to try. */
+import { Command } from 'commander';
+import type { ModelOptions, OpenModel } from '../model/open-model.ts';
+import { type ListenOptions, listenOptions } from '../serve/options.ts';
+import { onInterrupt } from '../terminal/interrupt.ts';
+import { note, print } from '../terminal/terminal.ts';
+import { modelOptions } from './model-options.ts';
+import { examples } from './shared-options.ts';
+
+interface ServeOptions extends ListenOptions, ModelOptions {
+  readonly runs: string;
+}
+
+export function serveCommand(): Command {
+  const command = new Command('serve')
+    .summary('show runs in the browser, and serve a model')
+    .description(
+      'Serves a page with all runs of a folder: curves, drawings with the log-probability of every token, evaluations.\n' +
+        'Runs may be training meanwhile, in other processes; they are only read. Programs connect to the same address.\n' +
+        'With an adapter, a backend or a model named, clients may draw and score with it too. Ctrl-C ends it.',
+    )
+    .option('--runs <directory>', 'folder of the runs', 'runs');
+  for (const option of [...listenOptions(), ...modelOptions()]) command.addOption(option);
+  return command
+    .addHelpText(
+      'after',
+      `${examples([
+        ['gvu serve', 'the runs in runs/'],
+        ['gvu serve --adapter runs/first', 'and draw with what a run has learned'],
+        ['gvu serve --host 0.0.0.0 --port 80', 'for others, who need the token that is printed'],
+      ])}\nGVU_TOKEN sets the token for watching; one is made otherwise.\n`,
+    )
+    .action(serve);
+}
+
+async function serve(options: ServeOptions): Promise<void> {
+  const { adapter, backend, model } = options;
+  if (adapter === undefined && backend === undefined && model === undefined) return await listen(options);
+  const { withModel } = await import('../model/open-model.ts');
+  await withModel(options, (open) => listen(options, open));
+}
+
+/** Serves until Ctrl-C. */
+async function listen(options: ServeOptions, model?: OpenModel): Promise<void> {
+  const { openServer } = await import('../serve/open-server.ts');
+  const { serveBackend } = await import('@gvu/server');
+  const offer = model && { models: serveBackend(model.backend, { adapter: () => model.adapter }), host: model.host };
+  using interrupt = onInterrupt('The server ends.');
+  await using server = await openServer({ runs: options.runs, ...offer }, options);
+  for (const line of server.lines) print(line);
+  note('Ctrl-C ends the server; training goes on without it.');
+  await new Promise<void>((resolve) => interrupt.signal.addEventListener('abort', () => resolve()));
+}
