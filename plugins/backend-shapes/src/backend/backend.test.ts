@@ -23,6 +23,7 @@ import {
 } from '@gvu/onnx';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { tinyConfig, tinyModel, tinyValues } from '../../test/tiny-model.ts';
+import { imageTokens } from '../model/config.ts';
 import { writeModel } from '../model/weights.ts';
 import { createCatalogue, renderScene, sampleScene } from '../world/index.ts';
 import { createShapesBackend } from './backend.ts';
@@ -50,7 +51,7 @@ const pictures = entries.slice(0, 3).map(({ metadata }, i) => {
   const scene = sampleScene(tinyConfig.world, metadata, { address: stream.at(i, 0) });
   return renderScene(tinyConfig.world, scene, stream.at(i, 1));
 });
-const anyTokens = Int32Array.from({ length: 64 }, (_, i) => (i * 5) % 8);
+const anyTokens = Int32Array.from({ length: imageTokens }, (_, i) => (i * 5) % 8);
 const greatest = (values: readonly number[]) => Math.max(...values.map(Math.abs));
 const differences = (a: ArrayLike<number>, b: ArrayLike<number>) =>
   Array.from({ length: Math.max(a.length, b.length) }, (_, i) => (a[i] ?? Number.NaN) - (b[i] ?? Number.NaN));
@@ -133,13 +134,17 @@ describe('draw', () => {
     expect(again).toEqual(one);
     expect(other?.tokens).not.toEqual(one?.tokens);
     expect(another?.tokens).not.toEqual(one?.tokens);
-    expect(one).toMatchObject({ prompt: first.prompt, tokens: { length: 64 }, logProbs: one?.samplerLogProbs });
+    expect(one).toMatchObject({
+      prompt: first.prompt,
+      tokens: { length: imageTokens },
+      logProbs: one?.samplerLogProbs,
+    });
 
     const sampler = { temperature: 0.5, topK: 3, topP: 1, minP: 0 };
     const [narrow] = await backend.draw([first], { sampler });
     const certain = narrow?.samplerLogProbs.filter((value, i) => value < (narrow.logProbs[i] ?? 0));
     expect(narrow?.samplerLogProbs).not.toEqual(narrow?.logProbs);
-    expect(certain?.length).toBeLessThan(32);
+    expect(certain?.length).toBeLessThan(imageTokens / 2);
     const byDefault = await createShapesBackend({ model: folder, sampler }, { runtime });
     expect(byDefault.sampler).toEqual(sampler);
     expect(await byDefault.draw([first])).toEqual([narrow]);
@@ -215,7 +220,7 @@ describe('the trainable policy', () => {
     const drawings = await backend.draw(requests.slice(0, 12), { adapter });
     for (const checkpointing of [false, true]) {
       const terms = await policyTerms(drawings, { ...(adapter && { adapter }), checkpointing });
-      expect(terms.logp.shape).toEqual([12, 64]);
+      expect(terms.logp.shape).toEqual([12, imageTokens]);
       const drawn = drawings.flatMap(({ logProbs }) => [...logProbs]);
       expect(greatest(differences(toNumbers(terms.logp), drawn))).toBeLessThan(1e-4);
     }
@@ -228,13 +233,13 @@ describe('the trainable policy', () => {
     const drawn = drawings.flatMap(({ samplerLogProbs }) => [...samplerLogProbs]);
     expect(greatest(differences(toNumbers(terms.logp), drawn))).toBeLessThan(1e-4);
     const entropies = toNumbers(terms.entropy);
-    expect(entropies).toHaveLength(8 * 64);
+    expect(entropies).toHaveLength(8 * imageTokens);
     expect(entropies.every((value) => value > 0 && value < Math.log(tinyConfig.tokenizer.codes))).toBe(true);
-    expect(toNumbers(terms.mask)).toEqual(Array(8 * 64).fill(1));
-    expect(terms.embeddings.shape).toEqual([8, 64, 4]);
+    expect(toNumbers(terms.mask)).toEqual(Array(8 * imageTokens).fill(1));
+    expect(terms.embeddings.shape).toEqual([8, imageTokens, 4]);
     const codebook = toNumbers(tinyValues().get('tokenizer.codebook.weight') ?? terms.logp);
     const token = drawings[1]?.tokens[3] ?? 0;
-    const row = toNumbers(terms.embeddings).slice((64 + 3) * 4, (64 + 4) * 4);
+    const row = toNumbers(terms.embeddings).slice((imageTokens + 3) * 4, (imageTokens + 4) * 4);
     // The file has half precision.
     expect(greatest(differences(row, codebook.slice(4 * token, 4 * token + 4)))).toBeLessThan(2e-3);
   });
@@ -269,22 +274,22 @@ describe('the trainable policy', () => {
     const graph = createGraph();
     const flat = input(graph, 'adapter', { dtype: 'float32', shape: [flatSize(layout)] });
     const terms = trainable.build(graph, { ...policy, adapter: { tensors: unflatten(flat, layout), scale: 2 } });
-    const weights = input(graph, 'weights', { dtype: 'float32', shape: [4, 64] });
+    const weights = input(graph, 'weights', { dtype: 'float32', shape: [4, imageTokens] });
     const loss = sum(mul(terms.logp, weights));
     output('logp', terms.logp);
     output('gradient', gradients(loss, [flat])[0] ?? loss);
     await using session = await runtime.load(compile(graph), { use: 'training' });
-    const random = Float32Array.from({ length: 4 * 64 }, (_, i) => Math.cos(3 * i * i));
+    const random = Float32Array.from({ length: 4 * imageTokens }, (_, i) => Math.cos(3 * i * i));
     const { adapter: at } = await start.variables.read(['adapter']);
     const values = toNumbers(at);
     const run = (changed: readonly number[]) =>
       session.run<'logp' | 'gradient'>({
         ...trainable.feeds(drawings, policy),
         adapter: { dtype: 'float32', shape: [values.length], data: Float32Array.from(changed) },
-        weights: { dtype: 'float32', shape: [4, 64], data: random },
+        weights: { dtype: 'float32', shape: [4, imageTokens], data: random },
       });
     // Summed here in double precision: of float32 only the rounding of single log-probabilities is left, some 1e-6 each, which
-    // makes about 1e-5 of the sum over 256 and 1e-5 / 2e-2 = 5e-4 of the quotient, beside the step's own error.
+    // makes about 1e-5 of the sum over 64 and 1e-5 / 2e-2 = 5e-4 of the quotient, beside the step's own error.
     const weighted = async (changed: readonly number[]) =>
       toNumbers((await run(changed)).logp).reduce((total, value, i) => total + value * (random[i] ?? 0), 0);
     const gradient = toNumbers((await run(values)).gradient);
@@ -382,7 +387,7 @@ describe('decode', () => {
     const tokens = drawing?.tokens ?? anyTokens;
     const one = { tokens, prompt: '', randomness: stream.at(900) };
     const [first, second, third] = await backend.decode([one, { ...one, randomness: stream.at(901) }, one]);
-    expect(first).toMatchObject({ width: 32, height: 32, data: { length: 3072 } });
+    expect(first).toMatchObject({ width: 64, height: 64, data: { length: 12288 } });
     expect(third).toEqual(first);
     expect(second).not.toEqual(first);
     expect(await backend.decode([one])).toEqual([first]);
@@ -423,8 +428,8 @@ describe('refuses', () => {
     ['too few tokens', { tokens: anyTokens.slice(1) }],
     ['a token out of range', { tokens: Int32Array.from(anyTokens).fill(8, 5, 6) }],
     ['a token below 0', { tokens: Int32Array.from(anyTokens).fill(-1, 5, 6) }],
-    ['pixels of another size', { pixels: { width: 16, height: 64, data: new Uint8Array(3072) } }],
-    ['too few bytes', { pixels: { width: 32, height: 32, data: new Uint8Array(1024) } }],
+    ['pixels of another size', { pixels: { width: 32, height: 128, data: new Uint8Array(12288) } }],
+    ['too few bytes', { pixels: { width: 64, height: 64, data: new Uint8Array(4096) } }],
   ])('%s', async (_, shown) => {
     const refusal = expect.objectContaining({ code: 'GVU_MODEL_IMAGE' });
     await expect(backend.read([{ image: shown, text }])).rejects.toThrow(refusal);

@@ -36,7 +36,7 @@ export interface ShapesBackendOptions {
 }
 
 /**
- * Rows of one run: each size costs a program. Drawing decodes 64 times, where few rows are as slow as many; everything else is as fast
+ * Rows of one run: each size costs a program. Drawing decodes 16 times, where few rows are as slow as many; everything else is as fast
  * in small batches, which stay in the cache, as in large ones.
  */
 const drawRows = [16, 64, 128];

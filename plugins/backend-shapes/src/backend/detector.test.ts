@@ -75,7 +75,7 @@ describe('detector', () => {
     const rollout = shown('a photo of a circle');
     const { pixels, ...rest } = rollout;
     for (const reward of [detector, bag]) {
-      await expect(reward.score([{ ...rest, pixels: { ...pixels, width: 64 } }], { signal })).rejects.toThrow(
+      await expect(reward.score([{ ...rest, pixels: { ...pixels, width: 32 } }], { signal })).rejects.toThrow(
         expect.objectContaining({ code: 'GVU_MODEL_IMAGE' }),
       );
       await expect(reward.score([rest], { signal })).rejects.toThrow(

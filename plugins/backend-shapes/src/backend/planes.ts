@@ -3,7 +3,7 @@ import { modelErrors, type Pixels } from '@gvu/models';
 import { imageSide, imageSize } from '../world/index.ts';
 import { planeSize } from '../world/pixels.ts';
 
-/** Planes [3, 32, 32] of an image. Throws GVU_MODEL_IMAGE for any other size. */
+/** Planes [3, 64, 64] of an image. Throws GVU_MODEL_IMAGE for any other size. */
 export function toPlanes({ width, height, data }: Pixels): Uint8Array {
   if (width !== imageSide || height !== imageSide || data.length !== imageSize) {
     throw modelErrors.error(

@@ -1,8 +1,8 @@
 /**
  * The backbone: one Llama over words and image codes, which draws (prompt to codes) and reads (codes to text).
  *
- * Drawing:  <bos> prompt <boi> 64 codes               prompts are padded on the left, so that all rows draw at one index
- * Reading:  <bos> <boi> 64 codes instruction answer <eos>     several texts may share an image; none sees the others
+ * Drawing:  <bos> prompt <boi> 16 codes               prompts are padded on the left, so that all rows draw at one index
+ * Reading:  <bos> <boi> 16 codes instruction answer <eos>     several texts may share an image; none sees the others
  * Answering: the same, with padding between the image and the question, so that all rows answer at one index
  *
  * Codes have learned embeddings of their row and column besides their rotary positions. While drawing only codes can
@@ -64,7 +64,7 @@ export interface Sequences {
   readonly real: Tensor;
 }
 
-/** What the codes' places add to their embeddings: [64, width]. */
+/** What the codes' places add to their embeddings: [16, width]. */
 function placeTable({ decoder: { modules, config } }: Backbone): Tensor {
   const { width } = config;
   const rows = reshape(modules.weight('model.image_rows.weight', [gridSide, width]), [gridSide, 1, width]);
@@ -120,11 +120,11 @@ function lastAxisLogits(decoder: Decoder, hidden: Tensor): Tensor {
 
 export interface DrawOptions {
   readonly sampler: SamplerOptions;
-  /** Uniform numbers in [0, 1): [64, B, 1] float32. */
+  /** Uniform numbers in [0, 1): [16, B, 1] float32. */
   readonly uniform: Tensor;
 }
 
-/** Draws the 64 codes of each prompt: sequences [B, T] that end with the begin of an image. Tokens are codes, from 0. */
+/** Draws the 16 codes of each prompt: sequences [B, T] that end with the begin of an image. Tokens are codes, from 0. */
 export function drawCodes(backbone: Backbone, prompts: Sequences, options: DrawOptions): Generated {
   const { decoder, ids } = backbone;
   const [rows = 0] = prompts.ids.shape;

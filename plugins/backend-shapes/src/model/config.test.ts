@@ -5,7 +5,7 @@ import { modelParameters, shapesConfig, tokenIds } from './config.ts';
 describe('shapesConfig', () => {
   it('fills in every size', () => {
     expect(shapesConfig({ backbone: { layers: 2 } })).toMatchObject({
-      tokenizer: { codes: 400, latent: 16 },
+      tokenizer: { codes: 96, latent: 16 },
       backbone: { width: 128, layers: 2, heads: 4 },
       world: { noise: 5 },
     });

@@ -53,7 +53,7 @@ const config = defineConfig({
       additionalProperties: false,
       default: {},
       properties: {
-        codes: size(400, 'Codes of the codebook.'),
+        codes: size(96, 'Codes of the codebook.'),
         latent: size(16, 'Numbers in a code.'),
         width: size(128, 'Hidden units of the encoder.'),
       },

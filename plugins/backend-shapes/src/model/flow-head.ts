@@ -30,7 +30,7 @@ import { type FlowSizes, flowParameters, imageTokens, patchSize, timeFrequencies
 
 const epsilon = 1e-5;
 
-/** Each code together with the eight around it, zeros beyond the border: [B * 64, latent] to [B * 64, 9 * latent]. */
+/** Each code together with the eight around it, zeros beyond the border: [B * 16, latent] to [B * 16, 9 * latent]. */
 export function neighbourhoods(codes: Tensor): Tensor {
   const [rows = 0, latent = 0] = codes.shape;
   const grid = reshape(codes, [rows / imageTokens, gridSide, gridSide, latent]);
@@ -48,7 +48,7 @@ export function neighbourhoods(codes: Tensor): Tensor {
   return reshape(concat(shifts, 3), [rows, 9 * latent]);
 }
 
-/** The patches [N, 48] predicted from noisy ones [N, 48] at time [N, 1] (0 noise, 1 patch), given their neighbourhoods. */
+/** The patches [N, 768] predicted from noisy ones [N, 768] at time [N, 1] (0 noise, 1 patch), given their neighbourhoods. */
 export function predictPatches(
   modules: Modules,
   { noisy, time, around }: { noisy: Tensor; time: Tensor; around: Tensor },
@@ -69,7 +69,7 @@ export function predictPatches(
   });
 }
 
-/** Patches [N, 48] from standard normal noise [N, 48] and codes [N, latent], by Euler's method inside one loop. */
+/** Patches [N, 768] from standard normal noise [N, 768] and codes [N, latent], by Euler's method inside one loop. */
 export function flowPatches(
   modules: Modules,
   { codes, noise }: { codes: Tensor; noise: Tensor },

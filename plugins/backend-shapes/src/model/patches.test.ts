@@ -3,8 +3,8 @@ import { expect, it } from 'vitest';
 import { runGraph } from '../../test/tiny-model.ts';
 import { fromPatches, toPatches } from './patches.ts';
 
-const shape = [2, 3, 32, 32];
-const data = Uint8Array.from({ length: 2 * 3072 }, (_, i) => (i * 37 + (i >> 8)) % 256);
+const shape = [2, 3, 64, 64];
+const data = Uint8Array.from({ length: 2 * 12288 }, (_, i) => (i * 37 + (i >> 8)) % 256);
 
 it('cuts images into cells row by row, and puts them together again', async () => {
   await using runtime = await Runtime.create({ threads: 1 });
@@ -15,14 +15,14 @@ it('cuts images into cells row by row, and puts them together again', async () =
   const result = await runGraph(runtime, graph, { pixels: { dtype: 'uint8', shape, data } });
   const scaled = (index: number) => (data[index] ?? 0) / 127.5 - 1;
 
-  expect(result.patches?.shape).toEqual([128, 48]);
+  expect(result.patches?.shape).toEqual([32, 768]);
   const values = Array.from(result.images?.data ?? [], Number);
   expect(values).toHaveLength(data.length);
   for (const [i, value] of values.entries()) expect(value).toBeCloseTo(scaled(i), 6);
-  // Image 1, cell (row 2, column 3), channel 1, pixel (row 3, column 2) of the cell.
-  const patch = 64 + 2 * 8 + 3;
-  expect(Number(result.patches?.data[patch * 48 + 16 + 3 * 4 + 2])).toBeCloseTo(
-    scaled(3072 + 1024 + (2 * 4 + 3) * 32 + 3 * 4 + 2),
+  // Image 1, cell (row 2, column 3), channel 1, pixel (row 5, column 11) of the cell.
+  const patch = 16 + 2 * 4 + 3;
+  expect(Number(result.patches?.data[patch * 768 + 256 + 5 * 16 + 11])).toBeCloseTo(
+    scaled(12288 + 4096 + (2 * 16 + 5) * 64 + 3 * 16 + 11),
     6,
   );
 });

@@ -57,7 +57,7 @@ export interface BackboneProgramOptions extends ProgramOptions {
   readonly adapter?: LoraOptions | undefined;
 }
 
-/** `pixels` uint8 [B, 3, 32, 32] to `codes` int64 [B, 64]. */
+/** `pixels` uint8 [B, 3, 64, 64] to `codes` int64 [B, 16]. */
 export function encodeProgram({ config, weights, rows }: ProgramOptions): Program {
   const { graph, modules } = begin('encode', { config, weights });
   const pixels = input(graph, 'pixels', { dtype: 'uint8', shape: [rows, 3, imageSide, imageSide] });
@@ -66,7 +66,7 @@ export function encodeProgram({ config, weights, rows }: ProgramOptions): Progra
   return compile(graph);
 }
 
-/** `codes` int64 [B, 64] and standard normal `noise` [B * 64, 48] to `pixels` uint8 [B, 3, 32, 32]. */
+/** `codes` int64 [B, 16] and standard normal `noise` [B * 16, 768] to `pixels` uint8 [B, 3, 64, 64]. */
 export function decodeProgram({ config, weights, rows }: ProgramOptions): Program {
   const { graph, modules } = begin('decode', { config, weights });
   const codes = input(graph, 'codes', { dtype: 'int64', shape: [rows, imageTokens] });
@@ -79,8 +79,8 @@ export function decodeProgram({ config, weights, rows }: ProgramOptions): Progra
 }
 
 /**
- * Prompts (`ids`, `positions`, `real`: [B, promptLength + 2], see `drawingSequences`) and `uniform` [64, B, 1] to `codes` int64
- * [B, 64] and their log-probabilities `policy` and `sampler` [B, 64].
+ * Prompts (`ids`, `positions`, `real`: [B, promptLength + 2], see `drawingSequences`) and `uniform` [16, B, 1] to `codes` int64
+ * [B, 16] and their log-probabilities `policy` and `sampler` [B, 16].
  */
 export function drawProgram(
   { config, weights, rows, adapter }: BackboneProgramOptions,

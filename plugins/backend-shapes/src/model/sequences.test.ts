@@ -30,7 +30,7 @@ describe('drawingSequences', () => {
 });
 
 describe('readingSequences', () => {
-  const codes = Array(64).fill(2);
+  const codes = Array(16).fill(2);
 
   it('asks for answers and their ends, and for nothing of the instructions', () => {
     const rows = [
@@ -44,13 +44,13 @@ describe('readingSequences', () => {
       { codes, texts: [{ instruction: [5, 6], answer: [8] }] },
     ];
     const { ids: table, positions, segments, targets } = readingSequences(ids, rows, { textLength: 6 });
-    expect(table.shape).toEqual([2, 72]);
+    expect(table.shape).toEqual([2, 24]);
     expect(numbers(table.data.slice(0, 3))).toEqual([begin, ids.beginImage, ids.firstCode + 2]);
-    expect(numbers(table.data.slice(66, 72))).toEqual([5, 6, 7, 9, 10, 11]);
-    expect(numbers(positions.data.slice(64, 72))).toEqual([64, 65, 66, 67, 68, 66, 67, 68]);
-    expect(numbers(segments.data.slice(64, 72))).toEqual([0, 0, 1, 1, 1, 2, 2, 2]);
-    expect(numbers(table.data.slice(138))).toEqual([5, 6, 8, pad, pad, pad]);
-    expect(numbers(segments.data.slice(136))).toEqual([0, 0, 1, 1, 1, -1, -1, -1]);
+    expect(numbers(table.data.slice(18, 24))).toEqual([5, 6, 7, 9, 10, 11]);
+    expect(numbers(positions.data.slice(16, 24))).toEqual([16, 17, 18, 19, 20, 18, 19, 20]);
+    expect(numbers(segments.data.slice(16, 24))).toEqual([0, 0, 1, 1, 1, 2, 2, 2]);
+    expect(numbers(table.data.slice(42))).toEqual([5, 6, 8, pad, pad, pad]);
+    expect(numbers(segments.data.slice(40))).toEqual([0, 0, 1, 1, 1, -1, -1, -1]);
     expect(numbers(targets.data)).toEqual([6, 7, end, -1, 11, end, -1, 8, end, -1, -1, -1]);
   });
 

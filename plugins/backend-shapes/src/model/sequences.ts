@@ -54,7 +54,7 @@ export interface ReadingData extends Omit<SequenceData, 'real'> {
 }
 
 /**
- * `<bos> <boi> codes`, then each text's instruction and answer, padded on the right: [B, 2 + 64 + textLength]. Positions
+ * `<bos> <boi> codes`, then each text's instruction and answer, padded on the right: [B, 2 + 16 + textLength]. Positions
  * start again after the image with every text. The target after an answer is `<eos>`. Instructions are not empty.
  */
 export function readingSequences(
@@ -92,7 +92,7 @@ export function readingSequences(
 }
 
 /**
- * `<bos> <boi> codes`, then each question, padded on its left: [B, 2 + 64 + questionLength], so that all answers begin at one index.
+ * `<bos> <boi> codes`, then each question, padded on its left: [B, 2 + 16 + questionLength], so that all answers begin at one index.
  * Positions and segments are those of `readingSequences`. Questions are neither empty nor longer than `questionLength`.
  */
 export function questionSequences(

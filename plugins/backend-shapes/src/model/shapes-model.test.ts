@@ -3,6 +3,7 @@ import { createModules } from '@gvu/models';
 import { createGraph, exactSampler, input, output, Runtime, slice, tokenLogProb, toNumbers } from '@gvu/onnx';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runGraph, tinyConfig, tinyModel, tinyWeights } from '../../test/tiny-model.ts';
+import { imageSize } from '../world/index.ts';
 import { codeLogits, createBackbone, drawingMask, embedSequences, runSequences } from './backbone.ts';
 import { imageTokens } from './config.ts';
 import { readProgram } from './programs.ts';
@@ -67,7 +68,7 @@ describe('drawing', () => {
 });
 
 describe('reading', () => {
-  const codes = Array.from({ length: 64 }, (_, i) => i % 8);
+  const codes = Array.from({ length: imageTokens }, (_, i) => i % 8);
 
   it('gives each word a probability, and all first words one together', async () => {
     const model = tinyModel(runtime);
@@ -100,7 +101,7 @@ describe('reading', () => {
 
 it('reads several texts of an image as if each were alone', async () => {
   const model = tinyModel(runtime);
-  const codes = Array.from({ length: 64 }, (_, i) => (i * 5) % 8);
+  const codes = Array.from({ length: imageTokens }, (_, i) => (i * 5) % 8);
   const texts = [
     { instruction: [4, 5, 6], answer: [7, 8] },
     { instruction: [9], answer: [10, 11, 12] },
@@ -119,13 +120,13 @@ it('reads several texts of an image as if each were alone', async () => {
 
 it('decodes the same codes and noise to the same pixels, and other noise to others', async () => {
   const model = tinyModel(runtime);
-  const codes = Array.from({ length: 64 }, (_, i) => (i * 3) % 8);
+  const codes = Array.from({ length: imageTokens }, (_, i) => (i * 3) % 8);
   const [first, second, third] = await model.decode([codes, codes, codes], [stream.at(1), stream.at(1), stream.at(2)]);
   const [alone] = await model.decode([codes], [stream.at(1)]);
-  expect(first).toHaveLength(3072);
+  expect(first).toHaveLength(imageSize);
   expect(second).toEqual(first);
   expect(alone).toEqual(first);
   expect(third).not.toEqual(first);
   const [encoded] = await model.encode([first ?? new Uint8Array()]);
-  expect(encoded).toHaveLength(64);
+  expect(encoded).toHaveLength(imageTokens);
 });

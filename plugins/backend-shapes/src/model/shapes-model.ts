@@ -34,7 +34,7 @@ export interface ShapesModelOptions {
   readonly name: string;
 }
 
-/** One image as 64 codes. */
+/** One image as 16 codes. */
 export type Codes = readonly number[];
 
 export interface DrawnImage {
@@ -59,7 +59,7 @@ export class ShapesModel {
     this.#options = options;
   }
 
-  /** The codes of images, bytes [3, 32, 32] each. */
+  /** The codes of images, bytes [3, 64, 64] each. */
   async encode(images: readonly Uint8Array[], { signal }: Pick<UseOptions, 'signal'> = {}): Promise<Codes[]> {
     const rows = images.length;
     const session = await this.#session('encode', { rows }, encodeProgram);
@@ -68,7 +68,7 @@ export class ShapesModel {
   }
 
   /**
-   * Images of codes: bytes [3, 32, 32] each. `noise` has an address for each image, of which the values are used that drawing does not
+   * Images of codes: bytes [3, 64, 64] each. `noise` has an address for each image, of which the values are used that drawing does not
    * use: one address may serve both.
    */
   async decode(
@@ -93,7 +93,7 @@ export class ShapesModel {
     return codes.map((_, row) => Uint8Array.from(bytesOf(pixels).subarray(row * imageSize, (row + 1) * imageSize)));
   }
 
-  /** Draws one image for each prompt (words, see `ids.words`), each from its own 64 uniform numbers. */
+  /** Draws one image for each prompt (words, see `ids.words`), each from its own 16 uniform numbers. */
   async draw(
     prompts: readonly (readonly number[])[],
     uniform: readonly Float32Array[],
@@ -181,7 +181,7 @@ export class ShapesModel {
   }
 }
 
-/** Images as one tensor uint8 [B, 3, 32, 32]. */
+/** Images as one tensor uint8 [B, 3, 64, 64]. */
 export function joinImages(images: readonly Uint8Array[]): TensorDataOf<'uint8'> {
   const shape = [images.length, 3, imageSide, imageSide];
   const data = new Uint8Array(sizeOf(shape));

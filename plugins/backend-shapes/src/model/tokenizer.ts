@@ -1,5 +1,5 @@
 /**
- * From pixels to tokens: each patch of 4 x 4 pixels becomes the code nearest to what a small encoder makes of it.
+ * From pixels to tokens: each patch of 16 x 16 pixels becomes the code nearest to what a small encoder makes of it.
  *
  * Source: A. van den Oord, O. Vinyals, K. Kavukcuoglu, "Neural discrete representation learning", 2017 (VQ-VAE). The
  * encoder sees one patch only: with context, as many codes as there are surroundings would be needed.
@@ -8,7 +8,7 @@ import type { Modules } from '@gvu/models';
 import { argmax, gather, gemm, mul, silu, sub, sum, type Tensor } from '@gvu/onnx';
 import type { TokenizerSizes } from './config.ts';
 
-/** Patches [N, 48] to latents [N, latent]. */
+/** Patches [N, 768] to latents [N, latent]. */
 export function encodePatches({ linear }: Modules, patches: Tensor, { width, latent }: TokenizerSizes): Tensor {
   const first = silu(linear('tokenizer.encoder.0', patches, { out: width, bias: true }));
   const second = silu(linear('tokenizer.encoder.1', first, { out: width, bias: true }));

@@ -5,7 +5,7 @@ import { randomStream } from '@gvu/core';
 import { openSafetensors, Runtime } from '@gvu/onnx';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { tinyConfig, tinyModel, tinyValues } from '../../test/tiny-model.ts';
-import { modelParameters } from './config.ts';
+import { imageTokens, modelParameters } from './config.ts';
 import { openModel, writeModel } from './weights.ts';
 
 let folder: string;
@@ -28,7 +28,7 @@ it('opens what it has written, in half precision', async () => {
   await using runtime = await Runtime.create({ threads: 1 });
   const opened = await openModel(runtime, folder);
   expect(opened.config).toEqual(tinyConfig);
-  const codes = Array.from({ length: 64 }, (_, i) => i % 8);
+  const codes = Array.from({ length: imageTokens }, (_, i) => i % 8);
   const row = { codes, instruction: [3], answer: [4, 5, 6] };
   const [[got], [expected]] = [await opened.read([row]), await tinyModel(runtime).read([row])];
   expect(got).toHaveLength(4);

@@ -15,7 +15,7 @@ import {
 export interface Example {
   readonly prompt: string;
   readonly scene: Scene;
-  /** Bytes [3, 32, 32]. */
+  /** Bytes [3, 64, 64]. */
   readonly pixels: Uint8Array;
 }
 

@@ -15,7 +15,7 @@ import {
 } from '../world/index.ts';
 import { argmax, type EvaluationOptions, inBatches, mean, type Score, scoreOf } from './evaluation.ts';
 
-/** A text to be read from an image, bytes [3, 32, 32]; without an instruction, as a description. */
+/** A text to be read from an image, bytes [3, 64, 64]; without an instruction, as a description. */
 export interface TextOfImage {
   readonly pixels: Uint8Array;
   readonly instruction?: string;

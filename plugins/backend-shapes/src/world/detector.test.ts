@@ -23,6 +23,11 @@ function square(column: number, row: number, changes: Partial<SceneObject> = {})
   return { shape: 'square', color: 'red', size: 'large', column, row, ...changes };
 }
 
+/** The image moved to the right and down, in pixels; none of its objects may reach a border. */
+function shift(image: Uint8Array, right: number, down: number): Uint8Array {
+  return image.map((_, i) => image[i - right - down * imageSide] ?? 235);
+}
+
 /** Copies the pixels of a rectangle from one image to another. */
 function paste(from: Uint8Array, onto: Uint8Array, within: (x: number, y: number) => boolean): Uint8Array {
   return onto.map((value, i) => {
@@ -53,7 +58,7 @@ describe(`detectObjects on drawn scenes (seed ${seed})`, () => {
       for (const color of all.colors) {
         const scene: Scene = [
           { shape, color, size: 'large', column: 1, row: 2 },
-          { shape, color, size: 'small', column: 5, row: 5 },
+          { shape, color, size: 'small', column: 3, row: 3 },
         ];
         expect(seen(detectObjects(all, renderScene(all, scene, stream.at(2))))).toEqual(seen(sceneDetections(scene)));
       }
@@ -62,15 +67,17 @@ describe(`detectObjects on drawn scenes (seed ${seed})`, () => {
 
   test('does not need the grid of cells', () => {
     const image = renderScene(world, [square(2, 2, { shape: 'heart' })]);
-    const shifted = image.map((_, i) => image[i - 2 - imageSide] ?? 235);
-    expect(detectObjects(world, shifted)[0]).toMatchObject({ class: 'heart', box: { x: 10, y: 9, width: 12 } });
+    expect(detectObjects(world, shift(image, 2, 1))[0]).toMatchObject({
+      class: 'heart',
+      box: { x: 36, y: 35, width: 12 },
+    });
   });
 
   test('sorts by confidence', () => {
-    const clean = renderScene(world, [square(0, 0), square(5, 5)]);
-    const dented = paste(renderScene(world, []), clean, (x, y) => x < 3 && y < 3);
+    const clean = renderScene(world, [square(0, 0), square(3, 3)]);
+    const dented = paste(renderScene(world, []), clean, (x, y) => x < 5 && y < 5);
     const [first, second] = detectObjects(world, dented);
-    expect(first?.box.x).toBe(20);
+    expect(first?.box.x).toBe(50);
     expect(second?.confidence).toBeLessThan(first?.confidence ?? 0);
   });
 });
@@ -92,8 +99,25 @@ describe('detectObjects on spoilt images', () => {
   });
 
   test('tells objects of different colours apart that touch each other', () => {
-    const scene = [square(2, 2), square(5, 2, { color: 'blue' }), square(2, 5, { color: 'yellow', shape: 'circle' })];
-    expect(seen(detectObjects(world, renderScene(world, scene)))).toEqual(seen(sceneDetections(scene)));
+    const red = square(1, 1);
+    const [blue, yellow] = [square(2, 1, { color: 'blue' }), square(1, 2, { color: 'yellow', shape: 'circle' })];
+    const [left, above] = [shift(renderScene(world, [blue]), -4, 0), shift(renderScene(world, [yellow]), 0, -4)];
+    const both = paste(left, renderScene(world, [red]), (x, y) => x >= 30 && y < 30);
+    const [found, ofBlue, ofYellow] = sceneDetections([red, blue, yellow]);
+    if (!found || !ofBlue || !ofYellow) throw new RangeError('unreachable: there are three');
+    const moved = [
+      found,
+      { ...ofBlue, box: { ...ofBlue.box, x: 30 } },
+      { ...ofYellow, box: { ...ofYellow.box, y: 30 } },
+    ];
+    expect(
+      seen(
+        detectObjects(
+          world,
+          paste(above, both, (_, y) => y >= 30),
+        ),
+      ),
+    ).toEqual(seen(moved));
   });
 
   test('takes an object of two colours for none', () => {
@@ -101,7 +125,7 @@ describe('detectObjects on spoilt images', () => {
     expect(
       detectObjects(
         world,
-        paste(red, blue, (x) => x < 14),
+        paste(red, blue, (x) => x < 40),
       ),
     ).toEqual([]);
   });
@@ -112,7 +136,7 @@ describe('detectObjects on spoilt images', () => {
       expect(
         detectObjects(
           world,
-          paste(renderScene(world, []), whole, (x) => x < 14),
+          paste(renderScene(world, []), whole, (x) => x < 40),
         ),
         shape,
       ).toEqual([]);
@@ -121,7 +145,7 @@ describe('detectObjects on spoilt images', () => {
 
   test('overlooks specks', () => {
     const image = renderScene(world, [square(2, 2)]);
-    for (const at of [0, 5, 6, 1023, 900, 931]) for (const channel of [0, 1, 2]) image[channel * planeSize + at] = 0;
+    for (const at of [0, 5, 6, 4095, 3600, 3663]) for (const channel of [0, 1, 2]) image[channel * planeSize + at] = 0;
     expect(detectObjects(world, image)).toHaveLength(1);
   });
 

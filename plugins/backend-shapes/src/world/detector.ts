@@ -33,7 +33,7 @@ const placeSlack = 1;
 const sideRange = { least: 6, greatest: 20 };
 
 /**
- * The objects of an image [3, 32, 32], the most confident first.
+ * The objects of an image [3, 64, 64], the most confident first.
  * @throws GVU_SHAPES_PIXELS
  */
 export function detectObjects(world: World, pixels: Uint8Array): Detection[] {

@@ -81,9 +81,9 @@ describe('the rules of regions and sizes', () => {
       { count: 2, shape: 'circle', region: 'left' },
       { count: 1, shape: 'square', region: 'right' },
     );
-    expect(verdict(prompt, at(8, 8), at(8, 24), at(24, 16, square))).toEqual([]);
-    expect(verdict(prompt, at(8, 8), at(20, 24), at(24, 16, square))).toEqual(['Expected circle in the half left.']);
-    expect(verdict(prompt, at(8, 8), at(8, 24), at(24, 16, square), at(28, 28, square))).toEqual([
+    expect(verdict(prompt, at(16, 16), at(16, 48), at(48, 32, square))).toEqual([]);
+    expect(verdict(prompt, at(16, 16), at(40, 48), at(48, 32, square))).toEqual(['Expected circle in the half left.']);
+    expect(verdict(prompt, at(16, 16), at(16, 48), at(48, 32, square), at(56, 56, square))).toEqual([
       'Expected fewer than 2 of square, found 2.',
     ]);
   });
@@ -93,11 +93,11 @@ describe('the rules of regions and sizes', () => {
       { size: 'larger', shape: 'circle', region: 'left' },
       { size: 'smaller', shape: 'square', region: 'right' },
     );
-    expect(verdict(prompt, at(8, 16, { side: 12 }), at(24, 16, { ...square, side: 10 }))).toEqual([]);
-    expect(verdict(prompt, at(8, 16, { side: 11 }), at(24, 16, { ...square, side: 10 }))).toEqual([
+    expect(verdict(prompt, at(16, 32, { side: 12 }), at(48, 32, { ...square, side: 10 }))).toEqual([]);
+    expect(verdict(prompt, at(16, 32, { side: 11 }), at(48, 32, { ...square, side: 10 }))).toEqual([
       'Expected sides in a ratio of at least 1.2, found 11 and 10 pixels.',
     ]);
-    expect(verdict(prompt, at(8, 16, { side: 8 }), at(24, 16, { ...square, side: 12 }))).toHaveLength(1);
-    expect(verdict(prompt, at(8, 16))).toEqual(['Expected at least 1 of square, found 0.']);
+    expect(verdict(prompt, at(16, 32, { side: 8 }), at(48, 32, { ...square, side: 12 }))).toHaveLength(1);
+    expect(verdict(prompt, at(16, 32))).toEqual(['Expected at least 1 of square, found 0.']);
   });
 });

@@ -7,7 +7,7 @@
 import type { Draws } from './draws.ts';
 import { isInRegion, type Region, type Relation, relationsOf } from './relations.ts';
 import { boxOf } from './scene.ts';
-import { gapCells, gridSide, type Size, sizeCells } from './world.ts';
+import { gridSide, type Size } from './world.ts';
 
 /** An object without a place, and what its place must fulfil. */
 export interface Slot {
@@ -22,7 +22,7 @@ export interface Cell {
   readonly row: number;
 }
 
-/** The slots with a cell for each (its left upper corner), or `undefined` when there is no layout. */
+/** The slots with a cell for each, or `undefined` when there is no layout. */
 export function placeSlots<S extends Slot>(slots: readonly S[], draws: Draws): (S & Cell)[] | undefined {
   const placed: (S & Cell)[] = [];
   const placeFrom = (index: number): boolean => {
@@ -44,27 +44,15 @@ interface Placed extends Cell {
 }
 
 function freeCells(slot: Slot, placed: readonly Placed[]): Cell[] {
-  const taken = new Uint8Array(gridSide * gridSide);
-  const reach = sizeCells[slot.size] + gapCells;
-  for (const other of placed) {
-    // An object of this size may not begin in these cells, or the two would be too near to each other.
-    const otherReach = sizeCells[other.size] + gapCells;
-    const left = Math.max(other.column - reach + 1, 0);
-    const right = Math.min(other.column + otherReach, gridSide);
-    for (let row = Math.max(other.row - reach + 1, 0); row < Math.min(other.row + otherReach, gridSide); row++) {
-      taken.fill(1, row * gridSide + left, row * gridSide + right);
-    }
-  }
-  const last = gridSide - sizeCells[slot.size];
-  const isBound = slot.region !== undefined || slot.relation !== undefined;
-  const free: Cell[] = [];
-  for (let row = 0; row <= last; row++) {
-    for (let column = 0; column <= last; column++) {
-      if (taken[row * gridSide + column]) continue;
-      if (!isBound || fulfils({ column, row, size: slot.size }, slot, placed)) free.push({ column, row });
-    }
-  }
-  return free;
+  const cells = Array.from({ length: gridSide * gridSide }, (_, at) => ({
+    column: at % gridSide,
+    row: Math.floor(at / gridSide),
+  }));
+  return cells.filter(
+    (cell) =>
+      !placed.some(({ column, row }) => column === cell.column && row === cell.row) &&
+      fulfils({ ...cell, size: slot.size }, slot, placed),
+  );
 }
 
 function fulfils(candidate: Placed, { region, relation }: Slot, placed: readonly Placed[]): boolean {

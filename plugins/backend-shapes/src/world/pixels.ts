@@ -1,5 +1,5 @@
 /**
- * Images of the world: bytes of red, green and blue planes, [3, 32, 32], row by row; and floats for networks.
+ * Images of the world: bytes of red, green and blue planes, [3, 64, 64], row by row; and floats for networks.
  *
  * Every part of the world takes and gives bytes, since those are what a saved image has.
  */

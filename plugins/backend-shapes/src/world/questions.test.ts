@@ -6,7 +6,7 @@ import { relationsOf } from './relations.ts';
 import { sampleScene } from './sample-scene.ts';
 import { boxOf, type Scene } from './scene.ts';
 import { createVocabulary } from './vocabulary.ts';
-import { defineWorld } from './world.ts';
+import { defineWorld, imageSide } from './world.ts';
 
 const seed = 20261123;
 const world = defineWorld();
@@ -30,8 +30,9 @@ function answerTo(question: string, scene: Scene): string | undefined {
   }
   if (question.includes(' or ') && first && named.length === 1) {
     const middle = { x: boxOf(first).x + boxOf(first).width / 2, y: boxOf(first).y + boxOf(first).height / 2 };
-    if (words.includes('left')) return middle.x < 16 ? 'left' : middle.x > 16 ? 'right' : undefined;
-    return middle.y < 16 ? 'above' : middle.y > 16 ? 'below' : undefined;
+    const half = imageSide / 2;
+    if (words.includes('left')) return middle.x < half ? 'left' : middle.x > half ? 'right' : undefined;
+    return middle.y < half ? 'above' : middle.y > half ? 'below' : undefined;
   }
   if (!first || !second || named.length !== 2) return undefined;
   if (/larger|smaller/.test(question)) {

@@ -58,7 +58,7 @@ const placeQuestions: readonly { readonly ends: string; readonly choices: readon
   { ends: 'above or below?', choices: ['above', 'below'] },
 ];
 
-/** The questions about an object's half that its place answers: none about an axis on which its centre lies in the middle. */
+/** The questions about the halves that an object is in. No object of the world has its centre in the middle of an axis. */
 function placesOf(object: SceneObject): (() => Question)[] {
   return placeQuestions.flatMap(({ ends, choices }) => {
     const answer = choices.find((region) => isInRegion(boxOf(object), region));
@@ -71,7 +71,7 @@ function askPosition(objects: Scene, draws: Draws): Question {
   const object = draws.pick(objects);
   const target = draws.pick(objects.filter((other) => other !== object));
   const holding = relationsOf(boxOf(object), boxOf(target));
-  // Two objects of the world are never so near to each other that no relation holds.
+  // Of two objects in different cells at least one relation holds, whatever their sizes.
   const isTrue = draws.uniform() < 0.5;
   const relation = draws.pick(relations.filter((name) => holding.includes(name) === isTrue));
   return yesOrNo('position', `is the ${object.shape} ${relation} the ${target.shape}?`, isTrue);

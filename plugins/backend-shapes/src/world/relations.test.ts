@@ -56,6 +56,6 @@ describe("GenEval's relations", () => {
 
 test('a box in the middle is in no half of the image', () => {
   const regions = ['left', 'right', 'above', 'below'] as const;
-  expect(regions.filter((region) => isInRegion(square(16, 16), region))).toEqual([]);
-  expect(regions.filter((region) => isInRegion(square(15.5, 16.5), region))).toEqual(['left', 'below']);
+  expect(regions.filter((region) => isInRegion(square(32, 32), region))).toEqual([]);
+  expect(regions.filter((region) => isInRegion(square(31.5, 32.5), region))).toEqual(['left', 'below']);
 });

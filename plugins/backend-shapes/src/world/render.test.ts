@@ -10,7 +10,7 @@ const world = defineWorld();
 const noise = randomStream(11, 'render test');
 const scene: Scene = [
   { shape: 'square', color: 'red', size: 'small', column: 1, row: 2 },
-  { shape: 'cross', color: 'blue', size: 'large', column: 5, row: 5 },
+  { shape: 'cross', color: 'blue', size: 'large', column: 3, row: 3 },
 ];
 
 function pixel(pixels: Uint8Array, x: number, y: number): number[] {
@@ -18,31 +18,31 @@ function pixel(pixels: Uint8Array, x: number, y: number): number[] {
 }
 
 describe('renderScene', () => {
-  test('fills the cells of an object with its colour and leaves the ground around it', () => {
+  test('fills an object in the middle of its cell with its colour and leaves the ground around it', () => {
     const pixels = renderScene(world, scene);
     expect(pixels).toHaveLength(imageSize);
     for (const [x, y] of [
-      [4, 8],
-      [11, 15],
-      [7, 12],
+      [20, 36],
+      [27, 43],
+      [23, 40],
     ] as const)
       expect(pixel(pixels, x, y)).toEqual([...palette.red]);
     for (const [x, y] of [
-      [3, 8],
-      [12, 8],
-      [4, 7],
-      [4, 16],
-      [0, 31],
+      [19, 36],
+      [28, 36],
+      [20, 35],
+      [20, 44],
+      [0, 63],
     ] as const)
       expect(pixel(pixels, x, y)).toEqual([...background]);
-    expect(pixel(pixels, 26, 26)).toEqual([...palette.blue]);
-    expect(pixel(pixels, 20, 20)).toEqual([...background]);
-    expect(pixel(pixels, 31, 26)).toEqual([...palette.blue]);
+    expect(pixel(pixels, 56, 56)).toEqual([...palette.blue]);
+    expect(pixel(pixels, 50, 50)).toEqual([...background]);
+    expect(pixel(pixels, 61, 56)).toEqual([...palette.blue]);
   });
 
   test('adds noise of the standard deviation asked for, and nothing else', () => {
     const clean = renderScene(world, scene);
-    const differences = Array.from({ length: 40 }, (_, i) => {
+    const differences = Array.from({ length: 10 }, (_, i) => {
       const noisy = renderScene(world, scene, noise.at(i));
       return [...noisy].map((value, at) => value - (clean[at] ?? 0));
     }).flat();
@@ -63,20 +63,13 @@ describe('renderScene', () => {
   test('gives neighbouring values independent noise', () => {
     const clean = renderScene(world, []);
     const values = [...renderScene(world, [], noise.at(3))].map((value, at) => value - (clean[at] ?? 0));
-    for (const lag of [1, 2, 3, 4, 5, 32, planeSize]) {
+    for (const lag of [1, 2, 3, 4, 5, imageSide, planeSize]) {
       const product = values.slice(lag).reduce((sum, value, at) => sum + value * (values[at] ?? 0), 0);
       // A correlation of independent values has a standard error of 1 / sqrt(n).
       expect(Math.abs(product / (values.length - lag) / 25), `lag ${lag}`).toBeLessThan(
         4.5 / Math.sqrt(values.length - lag),
       );
     }
-  });
-
-  test('cuts off what lies beyond the image', () => {
-    const pixels = renderScene(world, [{ shape: 'square', color: 'black', size: 'large', column: 7, row: 7 }]);
-    expect(pixels).toHaveLength(imageSize);
-    expect(pixel(pixels, 31, 31)).toEqual([...palette.black]);
-    expect(pixel(pixels, 0, 28)).toEqual([...background]);
   });
 });
 

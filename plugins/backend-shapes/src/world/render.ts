@@ -17,8 +17,7 @@ background.forEach((value, channel) => {
 });
 
 /**
- * The pixels of a scene, [3, 32, 32]; without `noise`, the address of its noise, as clean as the rounding allows.
- * An object that reaches beyond the image is cut off.
+ * The pixels of a scene, [3, 64, 64]; without `noise`, the address of its noise, as clean as the rounding allows.
  */
 export function renderScene(world: World, scene: Scene, noise?: RandomAddress): Uint8Array {
   const pixels = ground.slice(); // clamped: what is written rounds to the nearest byte
@@ -30,13 +29,11 @@ export function renderScene(world: World, scene: Scene, noise?: RandomAddress): 
 function drawObject(pixels: Uint8ClampedArray, object: SceneObject): void {
   const { x, y, width: side } = boxOf(object);
   const mask = coverage(object.shape, side);
-  const rows = Math.min(side, imageSide - y);
-  const columns = Math.min(side, imageSide - x);
   for (let channel = 0; channel < 3; channel++) {
     const value = palette[object.color][channel] ?? 0;
-    for (let row = 0; row < rows; row++) {
+    for (let row = 0; row < side; row++) {
       const from = channel * planeSize + (y + row) * imageSide + x;
-      for (let column = 0; column < columns; column++) {
+      for (let column = 0; column < side; column++) {
         const below = pixels[from + column] ?? 0;
         pixels[from + column] = below + (mask[row * side + column] ?? 0) * (value - below);
       }

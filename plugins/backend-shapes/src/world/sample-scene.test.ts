@@ -7,7 +7,7 @@ import { categories, type PromptMetadata } from './metadata.ts';
 import { sampleScene } from './sample-scene.ts';
 import { boxOf, type Scene } from './scene.ts';
 import * as wording from './wording.ts';
-import { cellSide, defineWorld, gapCells, imageSide } from './world.ts';
+import { cellSide, defineWorld, gridSide, imageSide, sizePixels } from './world.ts';
 
 const seed = 20261123;
 const world = defineWorld();
@@ -41,7 +41,7 @@ describe(`sampleScene (seed ${seed})`, () => {
     }
   });
 
-  test('keeps objects within the image and a cell apart', () => {
+  test('keeps objects within the image and in cells of their own', () => {
     for (const { scene } of samples) {
       const boxes = scene.map(boxOf);
       for (const [i, box] of boxes.entries()) {
@@ -50,7 +50,7 @@ describe(`sampleScene (seed ${seed})`, () => {
         for (const other of boxes.slice(i + 1)) {
           const across = Math.max(box.x - other.x - other.width, other.x - box.x - box.width);
           const down = Math.max(box.y - other.y - other.height, other.y - box.y - box.height);
-          expect(Math.max(across, down)).toBeGreaterThanOrEqual(gapCells * cellSide);
+          expect(Math.max(across, down)).toBeGreaterThanOrEqual(cellSide - sizePixels.large);
         }
       }
     }
@@ -73,10 +73,11 @@ describe(`sampleScene (seed ${seed})`, () => {
     const large = singles.filter(({ size }) => size === 'large');
     expect(Math.abs(large.length - 2700)).toBeLessThan(4.5 * Math.sqrt(3600 * 0.25 * 0.75));
     const cells = tally(large.map(({ column, row }) => `${column} ${row}`));
-    expect(cells.size).toBe(36);
-    const expected = large.length / 36;
+    expect(cells.size).toBe(gridSide ** 2);
+    const expected = large.length / gridSide ** 2;
+    const freedom = gridSide ** 2 - 1;
     const chiSquare = [...cells.values()].reduce((sum, count) => sum + (count - expected) ** 2 / expected, 0);
-    expect(chiSquare).toBeLessThan(35 + 4.5 * Math.sqrt(2 * 35));
+    expect(chiSquare).toBeLessThan(freedom + 4.5 * Math.sqrt(2 * freedom));
   });
 
   test('colours objects of the same class independently of each other', () => {

@@ -14,9 +14,6 @@ export interface SceneOptions {
   readonly withoutPairs?: readonly Colored[];
 }
 
-/** How often sizes that do not fit are drawn again before all open sizes become small. */
-const sizeTries = 8;
-
 /**
  * A scene with the objects of the prompt and no others, which fulfils the prompt by GenEval's rules.
  * @throws GVU_SHAPES_SCENE when it asks for more than four objects or no layout fulfils it.
@@ -31,13 +28,11 @@ export function sampleScene(world: World, metadata: PromptMetadata, options: Sce
     region: entry.region,
     relation: relationOf(entry, metadata, wanted),
   }));
-  for (let attempt = 0; attempt <= sizeTries; attempt++) {
-    const smallShare = attempt < sizeTries ? world.smallShare : 1;
-    const slots = painted.map((object, i) => ({ ...object, size: sizeOf(wanted[i]?.size, smallShare, draws) }));
-    const placed = placeSlots(slots, draws);
-    if (placed) return placed.map(({ shape, color, size, column, row }) => ({ shape, color, size, column, row }));
-  }
-  throw impossible(metadata, 'Ask for relations that do not contradict each other.');
+  // Sizes after all colours: a scene follows from the order in which its address is drawn from.
+  const slots = painted.map((object, i) => ({ ...object, size: sizeOf(wanted[i]?.size, world.smallShare, draws) }));
+  const placed = placeSlots(slots, draws);
+  if (!placed) throw impossible(metadata, 'Ask for relations that do not contradict each other.');
+  return placed.map(({ shape, color, size, column, row }) => ({ shape, color, size, column, row }));
 }
 
 function impossible({ prompt }: PromptMetadata, hint: string): GvuError {

@@ -1,13 +1,13 @@
 /** A scene: which objects stand where. Plain data; `render.ts` draws it, `detector.ts` recovers it from pixels. */
 import type { ColorName } from './palette.ts';
 import type { ShapeName } from './shapes.ts';
-import { cellSide, type Size, sizeCells } from './world.ts';
+import { cellSide, type Size, sizePixels } from './world.ts';
 
 export interface SceneObject {
   readonly shape: ShapeName;
   readonly color: ColorName;
   readonly size: Size;
-  /** The cell of the left upper corner: columns and rows from 0. */
+  /** The cell: columns and rows from 0. */
   readonly column: number;
   readonly row: number;
 }
@@ -22,8 +22,9 @@ export interface Box {
   readonly height: number;
 }
 
-/** The square that an object fills. */
+/** The square that an object fills, in the middle of its cell. */
 export function boxOf({ column, row, size }: Pick<SceneObject, 'column' | 'row' | 'size'>): Box {
-  const side = sizeCells[size] * cellSide;
-  return { x: column * cellSide, y: row * cellSide, width: side, height: side };
+  const side = sizePixels[size];
+  const inset = (cellSide - side) / 2;
+  return { x: column * cellSide + inset, y: row * cellSide + inset, width: side, height: side };
 }

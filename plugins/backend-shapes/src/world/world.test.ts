@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { defineWorld, gapCells, gridSide, maxObjects, sizeCells } from './world.ts';
+import { cellSide, defineWorld, gridSide, maxObjects, sizePixels } from './world.ts';
+
+const isPositiveInteger = (value: number): boolean => Number.isInteger(value) && value > 0;
 
 describe('a world', () => {
   test('has six shapes and six colours unless told otherwise', () => {
@@ -18,8 +20,10 @@ describe('a world', () => {
       expect(define).toThrow(key);
   });
 
-  test('has room for the most objects of the largest size', () => {
-    const perSide = Math.floor((gridSide + gapCells) / (sizeCells.large + gapCells));
-    expect(perSide ** 2).toBeGreaterThanOrEqual(maxObjects);
+  test('has room for the most objects, apart from each other at any size', () => {
+    expect(Number.isInteger(gridSide)).toBe(true);
+    expect(gridSide ** 2).toBeGreaterThanOrEqual(maxObjects);
+    // Whole pixels of ground on both sides: objects in neighbouring cells are always apart.
+    for (const side of Object.values(sizePixels)) expect((cellSide - side) / 2).toSatisfy(isPositiveInteger);
   });
 });
