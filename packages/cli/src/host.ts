@@ -5,7 +5,7 @@
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { formatPluginProblem, PluginHost, type PluginReport, throwIfFailed } from '@gvu/core';
-import { backends, pretrainings } from '@gvu/models';
+import { backends, footprints, pretrainings } from '@gvu/models';
 import { rewards } from '@gvu/rewards';
 import { algorithms, exams, prompts } from '@gvu/rl';
 import { note, paint, screenOf } from './terminal/terminal.ts';
@@ -20,7 +20,7 @@ export const firstParty = [
 ] as const;
 
 /** Its kinds, in the order in which they are shown. */
-export const kinds = ['backends', 'rewards', 'algorithms', 'prompts', 'exams', 'pretrainings'] as const;
+export const kinds = ['backends', 'rewards', 'algorithms', 'prompts', 'exams', 'pretrainings', 'footprints'] as const;
 
 /** A host that knows all kinds, with nothing loaded. */
 export function createHost(): PluginHost {
@@ -37,6 +37,7 @@ export function createHost(): PluginHost {
     () => host.registerContributionPoint(prompts),
     () => host.registerContributionPoint(exams),
     () => host.registerContributionPoint(pretrainings),
+    () => host.registerContributionPoint(footprints),
   ]) {
     register();
   }

@@ -1,3 +1,4 @@
+export { type AbsentWeights, absentWeights, savedDType } from './absent-weights.ts';
 export * from './autoregressive/index.ts';
 export type {
   ActiveAdapter,
@@ -35,6 +36,13 @@ export { type RolloutOptions, rollout, sequenceLogits, type TokenBatch } from '.
 export { inverseFrequencies, ropeTables } from './decoder/rope-tables.ts';
 export { modelErrors } from './errors.ts';
 export { weightsFingerprint } from './fingerprint.ts';
+export {
+  type CountedProgram,
+  type Footprint,
+  type FootprintDeps,
+  type FootprintOptions,
+  footprints,
+} from './footprints.ts';
 export { readModelFile, readModelJson } from './model-files.ts';
 export { type Adapter, createModules, type Modules } from './modules.ts';
 export {

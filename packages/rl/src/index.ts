@@ -45,8 +45,16 @@ export {
   type RunStarted,
   type StepEvent,
 } from './run/events.ts';
+export { type BatchPlan, batchPlan } from './trainer/batch-plan.ts';
 export { listCheckpoints, newestAdapter } from './trainer/checkpoint.ts';
 export { planRun, type RunPlan } from './trainer/plan.ts';
+export {
+  type AdapterLayout,
+  type GradientOptions,
+  gradientProgram,
+  type PolicyProgramOptions,
+  updateProgram,
+} from './trainer/programs.ts';
 export { readRunConfig } from './trainer/run-folder.ts';
 export {
   type BetweenSteps,

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { contributionPoint, isRecord, PluginHost, throwIfFailed } from '@gvu/core';
-import { backends, pretrainings } from '@gvu/models';
+import { backends, footprints, pretrainings } from '@gvu/models';
 import { rewards } from '@gvu/rewards';
 import { algorithms, exams, prompts } from '@gvu/rl';
 import { assertCoded } from './assertions.ts';
@@ -18,6 +18,7 @@ export function pluginConformance({ directory }: PluginConformanceOptions): read
   const load = async (): Promise<PluginHost> => {
     const host = new PluginHost({ projectDirectory: directory });
     host.registerContributionPoint(backends);
+    host.registerContributionPoint(footprints);
     host.registerContributionPoint(pretrainings);
     host.registerContributionPoint(rewards);
     host.registerContributionPoint(algorithms);

@@ -34,6 +34,9 @@ import { decodeProgram, seeProgram } from '../src/model/image-codec.ts';
 import { backendConfig } from '../src/options.ts';
 import { releases, writeCheckpointFiles } from '../tools/synthetic.ts';
 
+/** What is limited is time of the processor, however long others keep it. */
+const slow = { timeout: 600_000 };
+
 let runtime: Runtime;
 let folder: string;
 beforeAll(async () => {
@@ -67,28 +70,34 @@ describe.each(['1b', '7b'] as const)('%s', (size) => {
   const model = () => join(folder, size);
   beforeAll(() => writeSparse(model(), releases[size]));
 
-  it.each(['float32', 'float16'] as const)('builds all programs for CUDA in %s', async (dtype) => {
+  it.each(['float32', 'float16'] as const)('builds all programs for CUDA in %s', slow, async (dtype) => {
     const options = backendConfig.parse({ model: model(), dtype }, { source: 'test' });
     const target = 'cuda';
-    const started = performance.now();
     const spec = await janusSpec(options, { runtime, target });
     const backend = createAutoregressiveBackend(spec, { runtime });
     const adapter = { rank: 8, alpha: 32, targets: backend.defaultTargets };
     const { placeholder = 0, guidance, sampler } = spec;
     const steps = backend.image.decisions;
     const shown = { rows: 8, length: 640, adapter, features: { placeholder, count: 8 * 576 } };
-    const programs = [
-      drawProgram(spec.model, { rows: 8, length: 64, adapter }, { steps, sampler, guidance }),
-      readProgram(spec.model, shown, { textLength: 32 }),
-      answerProgram(spec.model, shown, { steps: 64 }),
-      learning(spec, adapter),
-    ];
     const janus = await openJanus(model());
     const preprocessing = await readPreprocessing(model());
-    programs.push(decodeProgram({ janus, target }), seeProgram({ janus, preprocessing, target }));
-    // Some 3 s when nothing else runs; 10 s is what is asked for one program.
-    expect(performance.now() - started).toBeLessThan(60_000);
-    expect(process.memoryUsage().heapUsed).toBeLessThan(1e9);
+    const builds = [
+      () => drawProgram(spec.model, { rows: 8, length: 64, adapter }, { steps, sampler, guidance, prompts: 1 }),
+      () => readProgram(spec.model, shown, { textLength: 32 }),
+      () => answerProgram(spec.model, shown, { steps: 64 }),
+      () => learning(spec, adapter),
+      () => decodeProgram({ janus, target }),
+      () => seeProgram({ janus, preprocessing, target }),
+    ];
+    const programs = builds.map((build) => {
+      const before = process.cpuUsage();
+      const program = build();
+      const { user, system } = process.cpuUsage(before);
+      // Of the processor's time, since others work on this machine too.
+      expect((user + system) / 1e6, `${program.name}, seconds`).toBeLessThan(10);
+      expect(process.memoryUsage().heapUsed, program.name).toBeLessThan(1e9);
+      return program;
+    });
     // The weights are not in the models.
     for (const program of programs) expect(program.model.byteLength, program.name).toBeLessThan(20e6);
   });
@@ -111,5 +120,13 @@ function learning(spec: AutoregressiveSpec, options: { rank: number; alpha: numb
   output('gradient', gradients(sum(logp), [flat])[0] ?? logp);
   output('entropy', entropy);
   if (embeddings) output('embeddings', embeddings);
+  // Logits of all places of the group are never there at once: 16 Mi of them are.
+  const largest = Math.max(...graph.main.nodes.flatMap((node) => node.outputs.map(({ shape }) => logitsIn(shape))));
+  expect(largest).toBe(2 ** 24);
   return compile(graph);
+}
+
+/** Numbers in a tensor whose rows are as long as there are image tokens. */
+function logitsIn(shape: readonly number[]): number {
+  return shape.at(-1) === 16_384 && shape.length === 2 ? sizeOf(shape) : 0;
 }

@@ -1,7 +1,7 @@
 /** The package as a plugin: its manifest, its schema of options, and its backend made through a host. */
 import { join } from 'node:path';
 import { PluginHost, throwIfFailed } from '@gvu/core';
-import { backends } from '@gvu/models';
+import { backends, footprints } from '@gvu/models';
 import { Runtime } from '@gvu/onnx';
 import { expect, it } from 'vitest';
 import { backendConfig } from '../src/options.ts';
@@ -21,6 +21,7 @@ it('contributes a backend that opens a directory', async () => {
   await using runtime = await Runtime.create({ threads: 1 });
   await using host = new PluginHost({ projectDirectory: root });
   host.registerContributionPoint(backends);
+  host.registerContributionPoint(footprints);
   throwIfFailed(await host.load([root]));
   const deps = { runtime };
   const options = { model: fixture('janus-tiny') };

@@ -10,6 +10,7 @@ import {
 } from '@gvu/models';
 import { gather, sizeOf, type Target } from '@gvu/onnx';
 import { xOmniErrors } from './errors.ts';
+import { drawnGrid } from './grid.ts';
 import { createImageCodec } from './image-codec.ts';
 import { openXOmni, type XOmniModel } from './model.ts';
 import type { XOmniOptions } from './options.ts';
@@ -39,7 +40,7 @@ export async function createXOmniBackend(
   const siglip = config.encoder && (await openSiglipVq(directory, config.encoder));
   if (siglip) checkCodes(siglip, opened);
   const patch = siglip?.config.vision.patch ?? config.encoder?.sizes.patch ?? 16;
-  const grid = gridOf(imageSize, { patch, maxTokens: config.maxTokens });
+  const grid = drawnGrid(imageSize, { patch, maxTokens: config.maxTokens });
   const [width, height] = [grid.columns * patch, grid.rows * patch];
   const codec = siglip && { config: siglip.config, source: oncePerGraph(siglip.source), target };
   const decoder = decoderPath === undefined ? undefined : await openDecoder(decoderPath);
@@ -100,24 +101,4 @@ function checkCodes({ config: { codes } }: SiglipVqWeights, { config }: XOmniMod
     `The image tokenizer has ${codes} codes, but the model draws ${config.imageTokens} tokens.`,
     { hint: 'Get both from the same release.' },
   );
-}
-
-/** Tokens along each side of a drawing. */
-function gridOf(
-  size: XOmniOptions['imageSize'],
-  { patch, maxTokens }: { readonly patch: number; readonly maxTokens: number },
-): { rows: number; columns: number; patch: number } {
-  if (size === undefined) {
-    const side = Math.max(1, Math.min(36, Math.floor(Math.sqrt(maxTokens / 2))));
-    return { rows: side, columns: side, patch };
-  }
-  const { width, height } = typeof size === 'number' ? { width: size, height: size } : size;
-  return { rows: patchesOf(height, patch), columns: patchesOf(width, patch), patch };
-}
-
-function patchesOf(length: number, patch: number): number {
-  if (length % patch === 0) return length / patch;
-  throw xOmniErrors.error('GVU_XOMNI_CONFIG', `${length} pixels are no whole number of patches of ${patch}.`, {
-    hint: `Give a multiple of ${patch} as imageSize.`,
-  });
 }

@@ -55,6 +55,8 @@ const eyes = {
   codes: 16384,
   codeWidth: 2048,
 };
+/** What is limited is time of the processor, however long others keep it. */
+const slow = { timeout: 600_000 };
 const adapter = { rank: 8, alpha: 32, targets: defaultTargets };
 /** 576 x 576 pixels, as the paper trains. */
 const [side, steps] = [36, 36 * 36];
@@ -92,33 +94,42 @@ async function sparse(parameters: readonly FlatEntry[]): Promise<Checkpoint> {
   return { files: [file], tensors: file.tensors };
 }
 
-it.each(['float32', 'float16'] as const)('builds all programs for CUDA in %s, in little time and memory', (dtype) => {
-  const target = 'cuda';
-  const model = autoregressiveModel(config, checkpoint, { target, dtype });
-  const length = 64 + steps;
-  const builds: Readonly<Record<string, () => Program>> = {
-    draw: () =>
-      drawProgram(model, { rows: 2, length: 64, adapter }, { steps, sampler: samplers.reference, guidance: undefined }),
-    read: () => readProgram(model, { rows: 2, length, adapter }, { textLength: 32 }),
-    answer: () => answerProgram(model, { rows: 2, length }, { steps: 64 }),
-    learn: () => learning(model),
-    encode: () => encodeProgram(codec(target), { width: 16 * side, height: 16 * side }),
-    latents: () => {
-      const graph = createGraph({ name: 'latents', target });
-      output('latents', latentsOf(graph, codec(target), { rows: side, columns: side }));
-      return compile(graph);
-    },
-  };
-  for (const [name, build] of Object.entries(builds)) {
-    const started = performance.now();
-    const program = build();
-    // Asked for is 10 s, of a machine that does nothing else.
-    expect(performance.now() - started, name).toBeLessThan(20_000);
-    // Masks and rotary tables are in the model, the weights are not.
-    expect(program.model.byteLength, name).toBeLessThan(40e6);
-  }
-  expect(process.memoryUsage().heapUsed).toBeLessThan(1e9);
-});
+it.each(['float32', 'float16'] as const)(
+  'builds all programs for CUDA in %s, in little time and memory',
+  slow,
+  (dtype) => {
+    const target = 'cuda';
+    const model = autoregressiveModel(config, checkpoint, { target, dtype });
+    const length = 64 + steps;
+    const builds: Readonly<Record<string, () => Program>> = {
+      draw: () =>
+        drawProgram(
+          model,
+          { rows: 2, length: 64, adapter },
+          { steps, sampler: samplers.reference, guidance: undefined, prompts: 1 },
+        ),
+      read: () => readProgram(model, { rows: 2, length, adapter }, { textLength: 32 }),
+      answer: () => answerProgram(model, { rows: 2, length }, { steps: 64 }),
+      learn: () => learning(model),
+      encode: () => encodeProgram(codec(target), { width: 16 * side, height: 16 * side }),
+      latents: () => {
+        const graph = createGraph({ name: 'latents', target });
+        output('latents', latentsOf(graph, codec(target), { rows: side, columns: side }));
+        return compile(graph);
+      },
+    };
+    for (const [name, build] of Object.entries(builds)) {
+      const before = process.cpuUsage();
+      const program = build();
+      const { user, system } = process.cpuUsage(before);
+      // Of the processor's time, since others work on this machine too.
+      expect((user + system) / 1e6, `${name}, seconds`).toBeLessThan(10);
+      // Masks and rotary tables are in the model, the weights are not.
+      expect(program.model.byteLength, name).toBeLessThan(40e6);
+    }
+    expect(process.memoryUsage().heapUsed).toBeLessThan(1e9);
+  },
+);
 
 function codec(target: 'cuda') {
   return {

@@ -1,7 +1,7 @@
 /** The package as a plugin: its manifest, its schema of options, and its backend made through a host. */
 import { join } from 'node:path';
 import { PluginHost, throwIfFailed } from '@gvu/core';
-import { backends } from '@gvu/models';
+import { backends, footprints } from '@gvu/models';
 import { Runtime } from '@gvu/onnx';
 import { expect, it } from 'vitest';
 import { backendConfig } from '../src/options.ts';
@@ -23,6 +23,7 @@ it('contributes a backend that opens a directory', async () => {
   const warnings: string[] = [];
   await using host = new PluginHost({ projectDirectory: root, log: ({ message }) => warnings.push(message) });
   host.registerContributionPoint(backends);
+  host.registerContributionPoint(footprints);
   throwIfFailed(await host.load([root]));
   const deps = { runtime };
   const options = { model: fixture('x-omni-tiny'), imageSize: 64 };

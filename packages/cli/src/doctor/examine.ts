@@ -45,15 +45,19 @@ function nodeVersion(): Finding {
 
 function memory(): Finding {
   const gib = (bytes: number) => (bytes / 2 ** 30).toFixed(1);
-  // A container may have less than its machine; Node says so as the memory that the process is limited to.
-  const limit = process.constrainedMemory();
-  const total = limit !== undefined && limit > 0 && limit < totalmem() ? limit : totalmem();
+  const total = totalMemory();
   return {
     name: 'memory',
     state: 'ok',
     text: `${gib(freemem())} of ${gib(total)} GiB free, ${availableParallelism()} threads`,
     details: { freeBytes: freemem(), totalBytes: total, threads: availableParallelism() },
   };
+}
+
+/** A container may have less than its machine; Node says so as the memory that the process is limited to. */
+export function totalMemory(): number {
+  const limit = process.constrainedMemory();
+  return limit !== undefined && limit > 0 && limit < totalmem() ? limit : totalmem();
 }
 
 async function disk(directory: string): Promise<Finding> {

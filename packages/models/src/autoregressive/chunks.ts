@@ -1,7 +1,7 @@
 /** Batches of a few fixed sizes, since each size needs a program of its own; and what of a batch needs to be computed once only. */
 
 /** The most rows of one run. */
-const largest = 8;
+export const largestBatch = 8;
 
 /** Runs over items in order, in batches of 8, 4, 2 and 1: as large as what is left allows. */
 export async function inBatches<T, R>(
@@ -11,7 +11,7 @@ export async function inBatches<T, R>(
   const results: R[] = [];
   for (let from = 0; from < items.length; ) {
     const left = items.length - from;
-    const size = Math.min(largest, 2 ** Math.floor(Math.log2(left)));
+    const size = Math.min(largestBatch, 2 ** Math.floor(Math.log2(left)));
     results.push(...(await run(items.slice(from, from + size))));
     from += size;
   }

@@ -1,4 +1,5 @@
 export { type AutoregressiveDeps, createAutoregressiveBackend } from './backend.ts';
+export { type AutoregressiveSizes, autoregressiveFootprint, type FootprintParts } from './footprint.ts';
 export { type AutoregressiveModel, oncePerGraph, routedDecoder, type WeightSource } from './model.ts';
 export { createPolicy, type PolicyOptions } from './policy.ts';
 export { allStates, answerProgram, drawProgram, type ProgramOptions, readProgram } from './programs.ts';

@@ -76,7 +76,7 @@ function saysTied(json: Readonly<Record<string, unknown>>): boolean {
 }
 
 /** Throws GVU_MODEL_FILE, or GVU_MODEL_CONFIG for another kind of model. */
-async function readConfig(folder: string): Promise<Readonly<Record<string, unknown>>> {
+export async function readConfig(folder: string): Promise<Readonly<Record<string, unknown>>> {
   const json = await readModelJson(folder, 'config.json');
   if (json.model_type === 'janus' || json.model_type === 'multi_modality') return json;
   const found = JSON.stringify(json.model_type);
