@@ -121,7 +121,7 @@ export function algorithmConformance(options: AlgorithmConformanceOptions): read
       name: 'makes what went well likelier, and what went badly less likely',
       async run() {
         const { gradient } = await lossOf(runtime, { algorithm: await create(), inputs: onPolicy });
-        const length = logp[0]?.length ?? 1;
+        const length = gradient.length / advantages.length;
         for (const [row, advantage] of advantages.entries()) {
           const slopes = gradient.slice(row * length, (row + 1) * length).map((value) => -value * Math.sign(advantage));
           assert.ok(

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { contributionPoint, isRecord, PluginHost, throwIfFailed } from '@gvu/core';
+import { benchmarks, judges } from '@gvu/evals';
 import { backends, footprints, pretrainings } from '@gvu/models';
 import { rewards } from '@gvu/rewards';
 import { algorithms, exams, prompts } from '@gvu/rl';
@@ -24,6 +25,8 @@ export function pluginConformance({ directory }: PluginConformanceOptions): read
     host.registerContributionPoint(algorithms);
     host.registerContributionPoint(prompts);
     host.registerContributionPoint(exams);
+    host.registerContributionPoint(benchmarks);
+    host.registerContributionPoint(judges);
     throwIfFailed(await host.load([directory]));
     return host;
   };
