@@ -33,7 +33,8 @@ export async function writeReport(folder: string): Promise<string> {
   return page;
 }
 
-async function replaceFile(path: string, text: string): Promise<void> {
+/** The old content, or all of the new one. */
+export async function replaceFile(path: string, text: string): Promise<void> {
   const temporary = `${path}.${randomUUID()}.tmp`;
   try {
     await writeFile(temporary, text, { flag: 'wx' });

@@ -87,7 +87,7 @@ function factLines(facts: readonly Fact[], width: number): string {
 }
 
 /** Columns two spaces apart, the first to the left and the numbers to the right; a first column that is too wide is cut. */
-function layOut({ head, rows, total }: TextTable, options: SummaryOptions): string {
+export function layOut({ head, rows, total }: TextTable, options: SummaryOptions): string {
   const cells = [head, ...rows].map((row) => row.map((cell) => [...plain(cell)]));
   const widths = head.map((_, column) => Math.max(...cells.map((row) => row[column]?.length ?? 0)));
   const numbers = widths.slice(1).reduce((sum, width) => sum + width + 2, 0);
@@ -108,7 +108,7 @@ function layOut({ head, rows, total }: TextTable, options: SummaryOptions): stri
 }
 
 /** Lines of at most `width` characters, broken at spaces where there are any. */
-function wrap(text: string, width: number): string[] {
+export function wrap(text: string, width: number): string[] {
   const lines: string[] = [];
   let line = '';
   for (const word of text.split(' ')) {
@@ -126,7 +126,7 @@ function wrap(text: string, width: number): string[] {
 }
 
 /** Text of a log on one line, without what would steer the terminal or turn the direction of writing. */
-function plain(text: string): string {
+export function plain(text: string): string {
   return stripVTControlCharacters(text).replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ');
 }
 
