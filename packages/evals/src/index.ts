@@ -7,6 +7,7 @@ export {
   pairedBootstrap,
   type StratifiedEstimate,
 } from './bootstrap.ts';
+export * from './compare/index.ts';
 export { evalsErrors } from './errors.ts';
 export { type Comparison, compareEvaluations, type ScoreRow, type Verdict } from './evaluations.ts';
 export { compareExams, type ExamRow, type ExamSide } from './exam-comparison.ts';
