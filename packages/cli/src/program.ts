@@ -1,5 +1,6 @@
 /** The program `gvu`: its commands, and how each of them ends. */
 import { Command, CommanderError } from 'commander';
+import { compareCommand } from './commands/compare.ts';
 import { configCommand } from './commands/config.ts';
 import { describeCommand } from './commands/describe.ts';
 import { doctorCommand } from './commands/doctor.ts';
@@ -28,6 +29,7 @@ export function createProgram(): Command {
     );
   const commands = [
     trainCommand(),
+    compareCommand(),
     generateCommand(),
     describeCommand(),
     scoreCommand(),

@@ -26,6 +26,7 @@ describe('every command', () => {
   test('is found', () => {
     expect(leaves.map(([name]) => name)).toEqual([
       'train',
+      'compare',
       'generate',
       'describe',
       'score',

@@ -34,7 +34,11 @@ function run(arm: string, seed: number, { detector, own = 0 }: Effects): Compare
           prompt: `${tag} ${i}`,
           tag,
           sample: 0,
-          rewards: { detector: level + change, [arm]: -2 + (trained ? own : 0) + (trained ? 0.05 * (noise[k + 40] ?? 0) : 0), gvu: -1 },
+          rewards: {
+            detector: level + change,
+            [arm]: -2 + (trained ? own : 0) + (trained ? 0.05 * (noise[k + 40] ?? 0) : 0),
+            gvu: -1,
+          },
           image: null,
         };
       }),
@@ -51,7 +55,9 @@ function run(arm: string, seed: number, { detector, own = 0 }: Effects): Compare
     started: { ...started, config: { seed, rewards: [{ use: arm, weight: 1 }] } },
     startedAt: '2026-01-01T00:00:00.000Z',
     ended: { step: 4, reason: 'finished', message: '', seconds: 60 },
-    steps: [1, 2, 3, 4].map((step) => stepEvent(step, { kl: step / 100, entropy: 2, duplicates: 0, 'reward/mean': step })),
+    steps: [1, 2, 3, 4].map((step) =>
+      stepEvent(step, { kl: step / 100, entropy: 2, duplicates: 0, 'reward/mean': step }),
+    ),
     rollouts: [],
     evaluations: [evaluation(0), evaluation(4)],
     exams: [0, 4].map((step) => ({
@@ -94,7 +100,8 @@ describe('a comparison', () => {
 
   it('widens the intervals of pairs for their number', () => {
     const alone = compareRewards(runsOf({ gvu: { detector: 0.1 }, random: { detector: 0 } }));
-    const width = ({ pairs }: typeof alone) => (pairs[0]?.difference.interval?.[1] ?? 0) - (pairs[0]?.difference.interval?.[0] ?? 0);
+    const width = ({ pairs }: typeof alone) =>
+      (pairs[0]?.difference.interval?.[1] ?? 0) - (pairs[0]?.difference.interval?.[0] ?? 0);
     expect(width(found)).toBeGreaterThan(1.2 * width(alone));
   });
 
@@ -112,17 +119,28 @@ describe('a comparison', () => {
     const [first] = runs;
     const last = first?.record.evaluations[1];
     if (!first || !last) throw new Error('there is a run');
-    const drawings = last.drawings.map((drawing, i) => (i < 3 ? { ...drawing, rewards: { detector: null, gvu: -1 } } : drawing));
-    const broken = { ...first, record: { ...first.record, evaluations: [first.record.evaluations[0] ?? last, { ...last, drawings }] } };
+    const drawings = last.drawings.map((drawing, i) =>
+      i < 3 ? { ...drawing, rewards: { detector: null, gvu: -1 } } : drawing,
+    );
+    const broken = {
+      ...first,
+      record: { ...first.record, evaluations: [first.record.evaluations[0] ?? last, { ...last, drawings }] },
+    };
     expect(compareRewards([broken, ...runs.slice(1)])).toMatchObject({ leftOut: 3, prompts: 37 });
   });
 
   it('refuses runs that do not belong together, naming every problem', () => {
     const runs = runsOf({ gvu: { detector: 0 }, random: { detector: 0 } }, [1, 2]);
     const other = { ...started, backend: { ...started.backend, version: '9' } };
-    const wrong = runs.slice(1).map((entry, i) => (i === 0 ? { ...entry, record: { ...entry.record, started: other } } : entry));
-    const once = wrong.map((entry, i) => (i === 2 ? { ...entry, record: { ...entry.record, evaluations: [] } } : entry));
-    expect(() => compareRewards(once)).toThrow(/GVU_EVALS_COMPARISON.*gvu has 0 runs with seed 1.*'random-2' has 0 evaluations/);
+    const wrong = runs
+      .slice(1)
+      .map((entry, i) => (i === 0 ? { ...entry, record: { ...entry.record, started: other } } : entry));
+    const once = wrong.map((entry, i) =>
+      i === 2 ? { ...entry, record: { ...entry.record, evaluations: [] } } : entry,
+    );
+    expect(() => compareRewards(once)).toThrow(
+      /GVU_EVALS_COMPARISON.*gvu has 0 runs with seed 1.*'random-2' has 0 evaluations/,
+    );
     expect(() => compareRewards([])).toThrow('there are no runs');
   });
 
@@ -130,10 +148,20 @@ describe('a comparison', () => {
     for (const { table } of comparisonTables(found))
       for (const row of table.rows) expect(row).toHaveLength(table.head.length);
     const curves = [
-      [{ step: 0, value: 1 }, { step: 1, value: 2 }, { step: 2, value: null }],
-      [{ step: 0, value: 3 }, { step: 2, value: 5 }],
+      [
+        { step: 0, value: 1 },
+        { step: 1, value: 2 },
+        { step: 2, value: null },
+      ],
+      [
+        { step: 0, value: 3 },
+        { step: 2, value: 5 },
+      ],
     ];
-    expect(meanCurve(curves)).toEqual([{ step: 0, value: 2 }, { step: 2, value: null }]);
+    expect(meanCurve(curves)).toEqual([
+      { step: 0, value: 2 },
+      { step: 2, value: null },
+    ]);
     expect(judgesOf(found.runs)).toEqual(['detector', 'gvu']);
   });
 });

@@ -62,11 +62,9 @@ function estimate(strata: readonly (readonly (readonly number[])[])[], level: nu
   if (!(total > (1e-12 * Math.abs(centre)) ** 2)) return unknown;
 
   const quantile = (freedom: number) => studentQuantile(level, Math.max(1, freedom));
-  const promptFreedom =
-    betweenPrompts ** 2 / sum(prompts.map((part, h) => part ** 2 / ((strata[h]?.length ?? 0) - 1)));
+  const promptFreedom = betweenPrompts ** 2 / sum(prompts.map((part, h) => part ** 2 / ((strata[h]?.length ?? 0) - 1)));
   const seedPart = seeds < 2 ? 0 : quantile(seeds - 1) ** 2 * betweenSeeds;
-  const promptPart =
-    betweenPrompts === 0 ? 0 : quantile(promptFreedom) ** 2 * Math.max(0, betweenPrompts - sum(rest));
+  const promptPart = betweenPrompts === 0 ? 0 : quantile(promptFreedom) ** 2 * Math.max(0, betweenPrompts - sum(rest));
   const reach = Math.sqrt(seedPart + promptPart);
   return { n, mean: centre, standardError: Math.sqrt(total), interval: [centre - reach, centre + reach] };
 }

@@ -80,7 +80,7 @@ function costTable({ arms }: RewardComparison): NamedTable {
       ]),
       total: false,
     },
-    note: 'KL from the base, entropy of the policy and drawings that equal another of their group: means of the last tenth of the steps, with the range over seeds. Reading: the change of right answers in the exam, in points of 100.',
+    note: 'KL from the base (- where the algorithm computes none: with beta 0), entropy of the policy and drawings that equal another of their group: means of the last tenth of the steps, with the range over seeds. Reading: the change of right answers in the exam, in points of 100.',
   };
 }
 

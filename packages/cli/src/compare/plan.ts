@@ -1,0 +1,160 @@
+/**
+ * What a comparison consists of: its arms, its seeds, and the configuration that all runs share. It is written to `compare.json` before
+ * the first run, and decides what going on means. Pure but for reading and writing that file.
+ */
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { defineConfig, isRecord, type JsonValue } from '@gvu/core';
+import type { RunPlace } from '@gvu/evals';
+import { type RunConfig, runConfig } from '@gvu/rl';
+import { looseJson } from '../config/merge.ts';
+import { plain } from '../config/sources.ts';
+import { cliErrors } from '../errors.ts';
+
+type RewardConfig = RunConfig['rewards'][number];
+
+export interface Arm {
+  /** Names it in tables and folders. */
+  readonly name: string;
+  readonly reward: RewardConfig;
+}
+
+export interface ComparisonPlan {
+  readonly arms: readonly Arm[];
+  readonly seeds: readonly number[];
+  /** Of every run, but for the seed and the rewards that it is trained with. */
+  readonly config: RunConfig;
+}
+
+export interface PlannedRun extends RunPlace {
+  readonly config: RunConfig;
+}
+
+/**
+ * The plan for rewards as the command line gives them: an id, or JSON `{ use, options }`. Every reward of an arm also judges, with weight 0,
+ * so that each arm is seen by all. `config` has its judges filled in. Throws GVU_CLI_USAGE, GVU_CONFIG_INVALID.
+ */
+export function planComparison(config: RunConfig, given: readonly string[], seeds: number): ComparisonPlan {
+  if (given.length < 2)
+    throw cliErrors.error(
+      'GVU_CLI_USAGE',
+      `${given.length === 0 ? 'No reward is' : 'One reward is'} given; a comparison has at least two.`,
+      {
+        hint: 'Give --reward twice or more, such as --reward gvu --reward random.',
+      },
+    );
+  const rewards = given.map(asReward);
+  const used = new Map<string, number>();
+  const arms = rewards.map((reward): Arm => {
+    const id = reward.use.replace(/^rewards\//, '').replace(/[^A-Za-z0-9.-]+/g, '-');
+    const count = (used.get(id) ?? 0) + 1;
+    used.set(id, count);
+    return { name: count === 1 ? id : `${id}-${count}`, reward };
+  });
+  const repeated = rewards.find((reward, i) => rewards.slice(0, i).some((other) => isDeepStrictEqual(other, reward)));
+  if (repeated)
+    throw cliErrors.error('GVU_CLI_USAGE', `--reward ${repeated.use} is given twice alike.`, {
+      hint: 'Give it other options the second time, or leave it out.',
+    });
+  return { arms, seeds: Array.from({ length: seeds }, (_, i) => config.seed + i), config: withJudges(config, rewards) };
+}
+
+function asReward(text: string): RewardConfig {
+  const value = looseJson(text);
+  const entry: JsonValue = isRecord(value) ? plain(value) : { use: text };
+  const { rewards } = runConfig.parse({ rewards: [entry] }, { source: `--reward ${text}` });
+  const [reward] = rewards ?? [];
+  if (reward) return reward;
+  throw new RangeError('unreachable: one reward in gives one out');
+}
+
+/** Judges are known by their ids: of two arms with one id, the first one judges. */
+function withJudges(config: RunConfig, rewards: readonly RewardConfig[]): RunConfig {
+  const judges = [...(config.evaluation.rewards ?? [])];
+  for (const reward of rewards)
+    if (!judges.some(({ use }) => use === reward.use)) judges.push({ ...reward, weight: 0, onError: 'skip-sample' });
+  return { ...config, evaluation: { ...config.evaluation, rewards: judges } };
+}
+
+/** All runs, seed by seed: whenever it is stopped, the arms are equally far. */
+export function plannedRuns({ arms, seeds, config }: ComparisonPlan): readonly PlannedRun[] {
+  return seeds.flatMap((seed) =>
+    arms.map(({ name, reward }) => ({
+      arm: name,
+      seed,
+      folder: `${name}-seed${seed}`,
+      config: { ...config, seed, rewards: [reward] },
+    })),
+  );
+}
+
+const planFile = 'compare.json';
+
+const schema = defineConfig({
+  type: 'object',
+  additionalProperties: false,
+  required: ['format', 'arms', 'seeds', 'config'],
+  properties: {
+    format: { const: 1 },
+    arms: {
+      type: 'array',
+      minItems: 2,
+      items: {
+        type: 'object',
+        additionalProperties: false,
+        required: ['name', 'reward'],
+        properties: { name: { type: 'string', pattern: '^[A-Za-z0-9.-]+$' }, reward: { type: 'object' } },
+      },
+    },
+    seeds: { type: 'array', minItems: 1, uniqueItems: true, items: { type: 'integer', minimum: 0 } },
+    config: { type: 'object' },
+  },
+});
+
+/** The plan of the comparison in a folder; undefined when there is none. Throws GVU_CLI_FILE, GVU_CONFIG_INVALID. */
+export async function readPlan(folder: string): Promise<ComparisonPlan | undefined> {
+  const path = join(folder, planFile);
+  if (!existsSync(path)) return undefined;
+  let content: unknown;
+  try {
+    content = JSON.parse(await readFile(path, 'utf8'));
+  } catch (cause) {
+    throw cliErrors.error('GVU_CLI_FILE', `'${path}' cannot be read.`, {
+      hint: 'Begin the comparison in another folder.',
+      cause,
+    });
+  }
+  const source = `'${path}'`;
+  const { arms, seeds, config } = schema.parse(content, { source });
+  return {
+    seeds,
+    config: runConfig.parse(config, { source }),
+    arms: arms.map(({ name, reward }) => {
+      const [parsed] = runConfig.parse({ rewards: [reward] }, { source }).rewards;
+      if (parsed) return { name, reward: parsed };
+      throw new RangeError('unreachable: one reward in gives one out');
+    }),
+  };
+}
+
+export async function writePlan(folder: string, plan: ComparisonPlan): Promise<void> {
+  const path = join(folder, planFile);
+  try {
+    await mkdir(folder, { recursive: true });
+    await writeFile(`${path}.tmp`, `${JSON.stringify({ format: 1, ...plan }, undefined, 2)}\n`);
+    await rename(`${path}.tmp`, path);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw cliErrors.error('GVU_CLI_FILE', `'${path}' cannot be written: ${why}.`, { cause });
+  }
+}
+
+/** Throws GVU_CLI_USAGE when the command line asks for another comparison than the folder holds. */
+export function requireSame(folder: string, there: ComparisonPlan, asked: ComparisonPlan): void {
+  if (isDeepStrictEqual(plain(there), plain(asked))) return;
+  throw cliErrors.error('GVU_CLI_USAGE', `'${folder}' holds a comparison with other rewards, seeds or settings.`, {
+    hint: `Go on with it by \`gvu compare --out ${folder}\` alone, or give another folder.`,
+  });
+}
