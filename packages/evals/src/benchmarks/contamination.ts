@@ -2,6 +2,9 @@
  * Whether prompts of a test stand among those of training: as they are, or the same but for case, punctuation, articles and spaces. A
  * model that has trained on them has seen the test, whatever its score.
  */
+import { isRecord } from '@gvu/core';
+import { fileError, readText, textLines } from './files.ts';
+
 export interface SharedPrompt {
   readonly test: string;
   readonly training: string;
@@ -37,4 +40,22 @@ export function normalPrompt(prompt: string): string {
     .replace(/[\p{P}\p{S}\s]+/gu, ' ')
     .replace(/\b(a|an|the) /g, '')
     .trim();
+}
+
+/**
+ * The prompts of a file: rows of JSON with a `prompt`, or one prompt a line. Rejects with GVU_BENCHMARK_FILE.
+ */
+export async function readTrainingPrompts(path: string): Promise<readonly string[]> {
+  const prompts = textLines(await readText(path)).map(({ text }) => promptOf(text) ?? text.trim());
+  if (prompts.length === 0) throw fileError(path, 'has no prompts');
+  return prompts;
+}
+
+function promptOf(line: string): string | undefined {
+  try {
+    const row: unknown = JSON.parse(line);
+    return isRecord(row) && typeof row.prompt === 'string' ? row.prompt : undefined;
+  } catch {
+    return undefined;
+  }
 }

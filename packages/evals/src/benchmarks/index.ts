@@ -17,7 +17,7 @@ export {
   type ScoreOptions,
   type Scores,
 } from './benchmark.ts';
-export { type Contamination, findContamination, type SharedPrompt } from './contamination.ts';
+export { type Contamination, findContamination, readTrainingPrompts, type SharedPrompt } from './contamination.ts';
 export { type EvaluateOptions, type Evaluation, evaluate } from './evaluate.ts';
 export { type GenEvalParts, genEvalOf } from './geneval/geneval.ts';
 export { type GenEvalItem, type GenEvalMetadata, genEvalItems } from './geneval/metadata.ts';
@@ -36,6 +36,7 @@ export {
   type BenchmarkResult,
   compareResults,
   comparisonRows,
+  parseResult,
   type ResultComparison,
   resultNotes,
   resultTable,

@@ -2,7 +2,7 @@
  * The result of an evaluation: numbers with everything that they depend on, as plain JSON, and its text. Two results can be compared
  * only where what they measure is the same.
  */
-import type { JsonValue } from '@gvu/core';
+import { isRecord, type JsonValue } from '@gvu/core';
 import { type MeanEstimate, pairedBootstrap } from '../bootstrap.ts';
 import { evalsErrors } from '../errors.ts';
 import { verdictOf } from '../evaluations.ts';
@@ -44,6 +44,34 @@ export interface BenchmarkResult {
   /** By which results are compared. */
   readonly scores: readonly ItemScore[];
   readonly seconds: number;
+}
+
+/** A result as `JSON.stringify` wrote it; `source` names its file. Throws GVU_BENCHMARK_RESULT for anything else. */
+export function parseResult(text: string, source: string): BenchmarkResult {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    value = undefined;
+  }
+  // What compareResults looks at; the rest is for people.
+  const whole =
+    isRecord(value) &&
+    isRecord(value.benchmark) &&
+    typeof value.mode === 'string' &&
+    Array.isArray(value.scores) &&
+    value.scores.every(
+      (item) =>
+        isRecord(item) &&
+        typeof item.id === 'string' &&
+        typeof item.tag === 'string' &&
+        typeof item.value === 'number' &&
+        Number.isFinite(item.value),
+    );
+  if (whole) return value as unknown as BenchmarkResult; // its parts are checked above
+  throw evalsErrors.error('GVU_BENCHMARK_RESULT', `'${source}' holds no result of a benchmark.`, {
+    hint: 'Give the folder that `gvu evaluate` has written.',
+  });
 }
 
 const points: Scale = { factor: 100, unit: ' points' };

@@ -1,0 +1,59 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, expect, test } from 'vitest';
+import { image, signal } from '../../../test/benchmark-parts.ts';
+import { httpJudge } from './http.ts';
+
+let server: Server | undefined;
+afterEach(async () => {
+  await new Promise<void>((resolve) => (server ? server.close(() => resolve()) : resolve()));
+  server = undefined;
+});
+
+/** Replies to each request what `reply` says of its body; a number is a status without a body. */
+async function judgeServer(reply: (body: { image: string; question: string }) => unknown) {
+  const listening = createServer(async (request, response) => {
+    const parts: Buffer[] = [];
+    for await (const part of request) parts.push(Buffer.from(part));
+    const answer = reply(JSON.parse(Buffer.concat(parts).toString()));
+    response.statusCode = typeof answer === 'number' ? answer : 200;
+    response.end(JSON.stringify(answer));
+  });
+  server = listening;
+  await new Promise<void>((resolve) => listening.listen(0, '127.0.0.1', resolve));
+  // A server that listens on a port has an address of this form.
+  return `http://127.0.0.1:${(listening.address() as AddressInfo).port}`;
+}
+
+const options = { identity: 'test 1', tries: 2, timeoutMs: 20_000, parallel: 2 };
+const encodePng = () => Uint8Array.of(1, 2, 3);
+const ask = (question: string) => ({ pixels: image(), system: 'be brief', question });
+
+test('asks with the image, tries again, and says which questions failed', async () => {
+  const tried = new Map<string, number>();
+  const url = await judgeServer(({ image: sent, question }) => {
+    const times = (tried.get(question) ?? 0) + 1;
+    tried.set(question, times);
+    if (question === 'never') return 500;
+    if (question === 'second' && times === 1) return { nothing: true };
+    return { answer: `${question} ${sent}` };
+  });
+  const judge = httpJudge({ ...options, url }, { encodePng });
+  expect(judge).toMatchObject({ name: 'http', version: 'test 1' });
+  const answers = await judge.answer?.(['first', 'never', 'second'].map(ask), { signal });
+  expect(answers).toEqual(['first AQID', null, 'second AQID']);
+  expect(tried).toEqual(
+    new Map([
+      ['first', 1],
+      ['never', 2],
+      ['second', 2],
+    ]),
+  );
+});
+
+test('a server that is not there ends the evaluation; a stop ends it at once', async () => {
+  const judge = httpJudge({ ...options, tries: 1, url: 'http://127.0.0.1:9' }, { encodePng });
+  await expect(judge.answer?.([ask('x')], { signal })).rejects.toThrow(/GVU_BENCHMARK_JUDGE.*could not be reached/);
+  const stopped = AbortSignal.abort(new Error('stopped by the test'));
+  await expect(judge.answer?.([ask('x')], { signal: stopped })).rejects.toThrow('stopped by the test');
+});
