@@ -5,6 +5,7 @@
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { formatPluginProblem, PluginHost, type PluginReport, throwIfFailed } from '@gvu/core';
+import { benchmarks, judges } from '@gvu/evals';
 import { backends, footprints, pretrainings } from '@gvu/models';
 import { rewards } from '@gvu/rewards';
 import { algorithms, exams, prompts } from '@gvu/rl';
@@ -14,13 +15,24 @@ import { note, paint, screenOf } from './terminal/terminal.ts';
 export const firstParty = [
   '@gvu/rewards',
   '@gvu/rl',
+  '@gvu/evals',
   '@gvu/backend-shapes',
   '@gvu/backend-x-omni',
   '@gvu/backend-janus',
 ] as const;
 
 /** Its kinds, in the order in which they are shown. */
-export const kinds = ['backends', 'rewards', 'algorithms', 'prompts', 'exams', 'pretrainings', 'footprints'] as const;
+export const kinds = [
+  'backends',
+  'rewards',
+  'algorithms',
+  'prompts',
+  'exams',
+  'pretrainings',
+  'footprints',
+  'benchmarks',
+  'judges',
+] as const;
 
 /** A host that knows all kinds, with nothing loaded. */
 export function createHost(): PluginHost {
@@ -38,6 +50,8 @@ export function createHost(): PluginHost {
     () => host.registerContributionPoint(exams),
     () => host.registerContributionPoint(pretrainings),
     () => host.registerContributionPoint(footprints),
+    () => host.registerContributionPoint(benchmarks),
+    () => host.registerContributionPoint(judges),
   ]) {
     register();
   }

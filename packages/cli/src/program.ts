@@ -4,6 +4,7 @@ import { compareCommand } from './commands/compare.ts';
 import { configCommand } from './commands/config.ts';
 import { describeCommand } from './commands/describe.ts';
 import { doctorCommand } from './commands/doctor.ts';
+import { evaluateCommand } from './commands/evaluate.ts';
 import { generateCommand } from './commands/generate.ts';
 import { pluginsCommand } from './commands/plugins.ts';
 import { pretrainCommand } from './commands/pretrain.ts';
@@ -33,6 +34,7 @@ export function createProgram(): Command {
     generateCommand(),
     describeCommand(),
     scoreCommand(),
+    evaluateCommand(),
     serveCommand(),
     runsCommand(),
     configCommand(),

@@ -30,6 +30,7 @@ describe('every command', () => {
       'generate',
       'describe',
       'score',
+      'evaluate',
       'serve',
       'runs list',
       'runs show',

@@ -1,5 +1,6 @@
 export { createShapesBackend, type ShapesBackendOptions } from './backend/backend.ts';
 export { bagOfWordsReward } from './backend/bag-of-words.ts';
+export { shapesGenEval, shapesGenEvalPlus, shapesJudge } from './backend/benchmarks.ts';
 export { detectorReward } from './backend/detector.ts';
 export { shapesExam } from './backend/exam.ts';
 export { type ModelChoice, modelFolder, worldOf } from './backend/model-folder.ts';

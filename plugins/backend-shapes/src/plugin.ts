@@ -1,5 +1,6 @@
 /** The package as a plugin. The key `gvu` of package.json declares what it contributes, with the schemas of the options. */
 import { definePlugin } from '@gvu/core';
+import { benchmarks, judges } from '@gvu/evals';
 import { backends, pretrainings } from '@gvu/models';
 import { rewards } from '@gvu/rewards';
 import { exams, prompts } from '@gvu/rl';
@@ -10,6 +11,10 @@ import type { PromptWeights } from './world/index.ts';
 
 interface WorldOptions {
   readonly model: ModelChoice;
+}
+
+interface BenchmarkOptions extends WorldOptions {
+  readonly perTask: number;
 }
 
 export default definePlugin({
@@ -28,6 +33,15 @@ export default definePlugin({
     );
     provide(exams, 'shapes', async ({ model }: WorldOptions) =>
       (await import('./backend/exam.ts')).shapesExam(await worldOf(model)),
+    );
+    provide(benchmarks, 'shapes-geneval', async ({ model, perTask }: BenchmarkOptions) =>
+      (await import('./backend/benchmarks.ts')).shapesGenEval({ world: await worldOf(model), perTask }),
+    );
+    provide(benchmarks, 'shapes-geneval-pp', async ({ model, perTask }: BenchmarkOptions) =>
+      (await import('./backend/benchmarks.ts')).shapesGenEvalPlus({ world: await worldOf(model), perTask }),
+    );
+    provide(judges, 'shapes', async ({ model }: WorldOptions) =>
+      (await import('./backend/benchmarks.ts')).shapesJudge(await worldOf(model)),
     );
     provide(pretrainings, 'shapes', async (recipe: PretrainOptions, deps) =>
       (await import('./backend/pretraining.ts')).shapesPretraining(recipe, deps),

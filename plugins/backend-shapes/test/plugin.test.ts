@@ -3,12 +3,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PluginHost, randomStream, throwIfFailed } from '@gvu/core';
+import { benchmarks, evaluate, judges } from '@gvu/evals';
 import { backends, pretrainings } from '@gvu/models';
 import { Runtime } from '@gvu/onnx';
 import { rewards } from '@gvu/rewards';
 import { exams, prompts } from '@gvu/rl';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { backendConfig, promptsConfig, recipeConfig, worldConfig } from '../src/backend/options.ts';
+import { backendConfig, benchmarkConfig, promptsConfig, recipeConfig, worldConfig } from '../src/backend/options.ts';
 import { writeModel } from '../src/model/weights.ts';
 import { defaultRecipe } from '../src/pretrain/pretrain.ts';
 import { tinyConfig, tinySizes, tinyValues } from './tiny-model.ts';
@@ -20,6 +21,7 @@ it.each([
   ['prompts', promptsConfig],
   ['world', worldConfig],
   ['recipe', recipeConfig],
+  ['benchmark', benchmarkConfig],
 ])('publishes the schema of the options of %s', async (name, { schema }) => {
   await expect(`${JSON.stringify(schema, null, 2)}\n`).toMatchFileSnapshot(join(root, 'schema', `${name}.json`));
   const properties = typeof schema === 'object' ? Object.entries(schema.properties ?? {}) : [];
@@ -44,6 +46,8 @@ describe('contributes', () => {
     host.registerContributionPoint(rewards);
     host.registerContributionPoint(exams);
     host.registerContributionPoint(pretrainings);
+    host.registerContributionPoint(benchmarks);
+    host.registerContributionPoint(judges);
     throwIfFailed(await host.load([root]));
   });
   afterAll(async () => {
@@ -91,6 +95,30 @@ describe('contributes', () => {
     expect(scores).toMatchObject({ retrieval: { n: 4 }, 'swap/count': { n: 4 }, 'swap/color': { n: 4 } });
     const ofQuestions = Object.entries(scores).filter(([kind]) => kind.startsWith('question/'));
     expect(ofQuestions.reduce((sum, [, { n }]) => sum + n, 0)).toBe(4);
+  });
+
+  it('benchmarks and their judge, which work with the backend', async () => {
+    const options = { model: model() };
+    await using backend = await host.create(backends, 'shapes', { options, deps: { runtime } });
+    const encodePng = () => new Uint8Array();
+    const judge = await host.create(judges, 'shapes', { options, deps: { backend, adapter: undefined, encodePng } });
+    const unused = () => Promise.reject(new Error('Nothing is written or read.'));
+    for (const [id, tasks] of [
+      ['shapes-geneval', 6],
+      ['shapes-geneval-pp', 7],
+    ] as const) {
+      const benchmark = await host.create(benchmarks, id, { options: { ...options, perTask: 1 }, deps: undefined });
+      const { result } = await evaluate(benchmark, {
+        backend,
+        judge,
+        mode: 'official',
+        seed: 1,
+        writeImage: unused,
+        readImage: unused,
+      });
+      expect(result).toMatchObject({ items: tasks, of: null, judge: { name: 'shapes' } });
+      expect(result.summary?.rows).toHaveLength(tasks);
+    }
   });
 
   it('a pre-training, which leaves models that the backend opens', async () => {

@@ -22,25 +22,35 @@ export async function readImage(file: string): Promise<Pixels> {
   } catch (cause) {
     throw fileError(file, 'read', cause);
   }
+  return decodeImage(bytes, file);
+}
+
+/** The image of a file's bytes; `name` is what errors call it. Throws GVU_CLI_IMAGE. */
+export function decodeImage(bytes: Buffer, name: string): Pixels {
   try {
     if (hasPngSignature(bytes)) return fromPng(bytes);
     if (bytes[0] === 0xff && bytes[1] === 0xd8) return fromJpeg(bytes);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
-    throw cliErrors.error('GVU_CLI_IMAGE', `'${file}' cannot be read as an image: ${why}.`, {
+    throw cliErrors.error('GVU_CLI_IMAGE', `'${name}' cannot be read as an image: ${why}.`, {
       hint: 'The file is damaged or cut short; save it anew.',
       cause,
     });
   }
-  throw cliErrors.error('GVU_CLI_IMAGE', `'${file}' is neither a PNG nor a JPEG file.`, {
+  throw cliErrors.error('GVU_CLI_IMAGE', `'${name}' is neither a PNG nor a JPEG file.`, {
     hint: 'Convert it to PNG.',
   });
 }
 
+/** The bytes of a PNG file. */
+export function pngBytes({ width, height, data }: Pixels): Uint8Array {
+  return encodePng({ width, height, data, channels: 3, depth: 8 });
+}
+
 /** Throws GVU_CLI_FILE. */
-export async function writePng(file: string, { width, height, data }: Pixels): Promise<void> {
+export async function writePng(file: string, pixels: Pixels): Promise<void> {
   try {
-    await writeFile(file, encodePng({ width, height, data, channels: 3, depth: 8 }));
+    await writeFile(file, pngBytes(pixels));
   } catch (cause) {
     throw fileError(file, 'written', cause);
   }

@@ -1,7 +1,7 @@
 import type { Pixels } from '@gvu/models';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { centreCrop, enlarge, fitTo, resizeArea } from './resample.ts';
+import { centreCrop, enlarge, fitTo, padTo, resizeArea } from './resample.ts';
 
 const seed = 20_260_301;
 
@@ -55,6 +55,16 @@ describe('averaging', () => {
       }),
       { seed },
     );
+  });
+});
+
+describe('padding', () => {
+  test('keeps the whole image, in the middle of grey', () => {
+    expect(padTo(grey(4, [1, 2, 3, 4, 5, 6, 7, 8]), { width: 4, height: 4 })).toEqual(
+      grey(4, [127, 127, 127, 127, 1, 2, 3, 4, 5, 6, 7, 8, 127, 127, 127, 127]),
+    );
+    expect(padTo(grey(1, [10, 30]), { width: 1, height: 1 })).toMatchObject({ width: 1, height: 1 });
+    expect(padTo(grey(2, [1, 2, 3, 4]), { width: 2, height: 2 })).toEqual(grey(2, [1, 2, 3, 4]));
   });
 });
 

@@ -27,6 +27,20 @@ export function fitTo(image: Pixels, size: Size): Pixels {
   return resizeArea(centreCrop(image, size), size);
 }
 
+/** The whole image in the middle of a ground of grey, in that size: for questions, whose answer may stand at the edge. */
+export function padTo(image: Pixels, size: Size): Pixels {
+  const scale = Math.max(image.width / size.width, image.height / size.height);
+  const width = Math.max(image.width, Math.round(size.width * scale));
+  const height = Math.max(image.height, Math.round(size.height * scale));
+  const data = new Uint8Array(3 * width * height).fill(127);
+  const [left, top] = [Math.floor((width - image.width) / 2), Math.floor((height - image.height) / 2)];
+  for (let y = 0; y < image.height; y++) {
+    const row = image.data.subarray(3 * y * image.width, 3 * (y + 1) * image.width);
+    data.set(row, 3 * ((top + y) * width + left));
+  }
+  return resizeArea({ width, height, data }, size);
+}
+
 /** The largest part, in the middle, whose sides are to each other as those of `shape`. */
 export function centreCrop(image: Pixels, shape: Size): Pixels {
   const scale = Math.min(image.width / shape.width, image.height / shape.height);

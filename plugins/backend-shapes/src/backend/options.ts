@@ -61,6 +61,20 @@ export const worldConfig = defineConfig({
   properties: { model: model('The model whose world it is') },
 });
 
+export const benchmarkConfig = defineConfig({
+  type: 'object',
+  additionalProperties: false,
+  properties: {
+    model: model('The model whose world it is'),
+    perTask: {
+      type: 'integer',
+      minimum: 1,
+      default: 40,
+      description: 'At most as many held-out prompts of each task.',
+    },
+  },
+});
+
 const weights = {
   type: 'object',
   additionalProperties: false,
