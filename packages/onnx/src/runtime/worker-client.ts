@@ -137,7 +137,9 @@ function startWorker(workerData: WorkerData): Worker {
   const fromSource = new URL(import.meta.url).pathname.endsWith('.ts');
   const entry = fromSource ? './worker-from-source.mjs' : './worker.js';
   // No flags of this process: it may have some that suit only its own entry, such as `--input-type`.
-  return new Worker(new URL(entry, import.meta.url), { name: 'gvu-onnx', workerData, execArgv: [] });
+  // From source, other packages must come from theirs, too: what they are built into need not be there.
+  const execArgv = fromSource ? ['--conditions=@gvu/source'] : [];
+  return new Worker(new URL(entry, import.meta.url), { name: 'gvu-onnx', workerData, execArgv });
 }
 
 /** A run is a matter of seconds; whoever needs the process gone sooner kills it, which is safe. */
