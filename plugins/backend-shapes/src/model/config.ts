@@ -55,7 +55,7 @@ const config = defineConfig({
       properties: {
         codes: size(96, 'Codes of the codebook.'),
         latent: size(16, 'Numbers in a code.'),
-        width: size(128, 'Hidden units of the encoder.'),
+        width: size(256, 'Hidden units of the encoder.'),
       },
     },
     flow: {
@@ -63,7 +63,7 @@ const config = defineConfig({
       additionalProperties: false,
       default: {},
       properties: {
-        width: size(192, 'Hidden units of the flow head.'),
+        width: size(384, 'Hidden units of the flow head.'),
         blocks: size(2, 'Residual blocks of the flow head.'),
         steps: size(6, 'Euler steps from noise to pixels.'),
       },
