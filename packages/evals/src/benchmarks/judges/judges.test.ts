@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import { image, signal } from '../../../test/benchmark-parts.ts';
 import { httpJudge } from './http.ts';
+import { selfJudge } from './self.ts';
 
 let server: Server | undefined;
 afterEach(async () => {
@@ -25,7 +26,7 @@ async function judgeServer(reply: (body: { image: string; question: string }) =>
   return `http://127.0.0.1:${(listening.address() as AddressInfo).port}`;
 }
 
-const options = { identity: 'test 1', tries: 2, timeoutMs: 20_000, parallel: 2 };
+const options = { identity: 'test 1', tries: 2, timeoutMs: 600_000, parallel: 2 };
 const encodePng = () => Uint8Array.of(1, 2, 3);
 const ask = (question: string) => ({ pixels: image(), system: 'be brief', question });
 
@@ -56,4 +57,34 @@ test('a server that is not there ends the evaluation; a stop ends it at once', a
   await expect(judge.answer?.([ask('x')], { signal })).rejects.toThrow(/GVU_BENCHMARK_JUDGE.*could not be reached/);
   const stopped = AbortSignal.abort(new Error('stopped by the test'));
   await expect(judge.answer?.([ask('x')], { signal: stopped })).rejects.toThrow('stopped by the test');
+});
+
+test('the model as its own judge: its words, and yes against no', async () => {
+  const asked: unknown[] = [];
+  const judge = selfJudge({
+    adapter: undefined,
+    backend: {
+      name: 'toy',
+      version: '7',
+      async answer(questions) {
+        asked.push(...questions);
+        return questions.map(() => 'yes');
+      },
+      // Three times as probable as no, in two tokens; the second image the other way round.
+      async read(requests) {
+        return requests.map(({ image: shown, text }) => {
+          const first = 'pixels' in shown && shown.pixels.data[0] === 0;
+          const probability = (text === 'yes') === first ? 0.3 : 0.1;
+          return { tokens: ['a', 'b'], logProbs: [Math.log(probability), Math.log(0.5)] };
+        });
+      },
+    },
+  });
+  expect(judge.version).toBe('1 toy 7');
+  expect(await judge.answer?.([ask('Is it red?')], { signal })).toEqual(['yes']);
+  expect(asked).toEqual([{ image: { pixels: image() }, question: 'be brief\nIs it red?' }]);
+  const questions = [0, 1].map((value) => ({ pixels: image(value), question: 'a cup?' }));
+  const probabilities = await judge.probability?.(questions, { signal });
+  expect(probabilities?.[0]).toBeCloseTo(0.75, 12);
+  expect(probabilities?.[1]).toBeCloseTo(0.25, 12);
 });

@@ -2,12 +2,17 @@
  * The model under test as its own judge: through its answers in words, and through the probability of "yes" against "no". What it
  * cannot see it does not miss in its own drawings either: its verdicts compare runs of one model, and are no benchmark result.
  */
-import type { ReadRequest } from '@gvu/models';
-import type { Judge, JudgeDeps } from '../judge.ts';
+import type { ActiveAdapter, Backend, ReadRequest } from '@gvu/models';
+import type { Judge } from '../judge.ts';
 
 const maxTokens = 128;
 
-export function selfJudge({ backend, adapter }: Pick<JudgeDeps, 'backend' | 'adapter'>): Judge {
+export interface SelfJudgeDeps {
+  readonly backend: Pick<Backend, 'name' | 'version' | 'answer' | 'read'>;
+  readonly adapter: ActiveAdapter | undefined;
+}
+
+export function selfJudge({ backend, adapter }: SelfJudgeDeps): Judge {
   const whole = (system: string | undefined, question: string) =>
     system === undefined ? question : `${system}\n${question}`;
   return {
