@@ -5,7 +5,7 @@
  * GvU itself runs from source throughout, so nothing has to be built before.
  */
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -25,6 +25,7 @@ afterAll(() => rm(folder, { recursive: true }));
 for (const kind of pluginKinds) await writePlugin(join(folder, kind), { kind, id: `my-${kind}`, place: 'standalone' });
 
 const tsc = join(repository, 'node_modules/@typescript/native/bin/tsc');
+const tsx = pathToFileURL(join(repository, 'node_modules/tsx/dist/loader.mjs')).href;
 
 it.each(pluginKinds)('%s passes the type checker and builds', { timeout: 120_000 }, async (kind) => {
   const check = (config: string) =>
@@ -52,7 +53,6 @@ it('pack, install into an empty folder and load there', { timeout: 120_000 }, as
     for (const name of ['core', 'models', 'onnx', 'rewards', 'rl'])
       await symlink(join(repository, 'packages', name), join(empty, 'node_modules/@gvu', name));
     await writeFile(join(empty, 'load.mts'), program);
-    const tsx = pathToFileURL(join(repository, 'node_modules/tsx/dist/loader.mjs')).href;
     const { stdout } = await run(process.execPath, ['--conditions=@gvu/source', '--import', tsx, 'load.mts'], {
       cwd: empty,
     });
@@ -94,6 +94,21 @@ it('are refused with every problem of their names, and where a directory is take
   ).rejects.toMatchObject({
     code: 'GVU_CREATE_DIRECTORY',
   });
+});
+
+it('are made by the command line, which says what it does not understand', { timeout: 60_000 }, async () => {
+  const main = join(import.meta.dirname, '../src/main.ts');
+  const command = (...words: readonly string[]) =>
+    run(process.execPath, ['--conditions=@gvu/source', '--import', tsx, main, ...words], { cwd: folder });
+  const { stdout } = await command('reward', 'foo', '--package', '@acme/gvu-foo');
+  expect(stdout).toContain('cd acme-gvu-foo');
+  const { name } = JSON.parse(await readFile(join(folder, 'acme-gvu-foo/package.json'), 'utf8'));
+  expect(name).toBe('@acme/gvu-foo');
+  for (const words of [['dream', 'foo'], ['reward'], ['reward', 'foo', '--colour', 'red']])
+    await expect(command(...words)).rejects.toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('usage: npm create'),
+    });
 });
 
 /** Loads the installed plugins by name and uses each. */

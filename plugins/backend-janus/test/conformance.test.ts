@@ -1,6 +1,7 @@
-/** The conformance kit of backends, on the tiny checkpoint. */
+/** The conformance kits of plugins and of backends, the latter on the tiny checkpoint. */
+import { join } from 'node:path';
 import { Runtime } from '@gvu/onnx';
-import { backendConformance, testConformance } from '@gvu/testing';
+import { backendConformance, pluginConformance, testConformance } from '@gvu/testing';
 import * as vitest from 'vitest';
 import { createJanusBackend } from '../src/backend.ts';
 import { backendConfig } from '../src/options.ts';
@@ -9,6 +10,8 @@ import { fixture } from './fixtures.ts';
 const runtime = await Runtime.create({ threads: 1, cacheLimit: 32 });
 vitest.afterAll(() => runtime.dispose());
 
+const directory = join(import.meta.dirname, '..');
+testConformance(vitest, 'plugin @gvu/backend-janus', pluginConformance({ directory }));
 testConformance(
   vitest,
   'backend janus',

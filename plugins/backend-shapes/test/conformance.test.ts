@@ -1,9 +1,9 @@
-/** The conformance kit of backends, on a model of a few thousand random weights. */
+/** The conformance kits of plugins and of backends, the latter on a model of a few thousand random weights. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Runtime } from '@gvu/onnx';
-import { backendConformance, testConformance } from '@gvu/testing';
+import { backendConformance, pluginConformance, testConformance } from '@gvu/testing';
 import * as vitest from 'vitest';
 import { createShapesBackend } from '../src/backend/backend.ts';
 import { backendConfig } from '../src/backend/options.ts';
@@ -18,6 +18,8 @@ vitest.afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
+const directory = join(import.meta.dirname, '..');
+testConformance(vitest, 'plugin @gvu/backend-shapes', pluginConformance({ directory }));
 testConformance(
   vitest,
   'backend shapes',

@@ -1,6 +1,7 @@
-/** The conformance kit of backends, on the tiny checkpoint with its image tokenizer. */
+/** The conformance kits of plugins and of backends, the latter on the tiny checkpoint with its image tokenizer. */
+import { join } from 'node:path';
 import { Runtime } from '@gvu/onnx';
-import { backendConformance, testConformance } from '@gvu/testing';
+import { backendConformance, pluginConformance, testConformance } from '@gvu/testing';
 import * as vitest from 'vitest';
 import { createXOmniBackend } from '../src/backend.ts';
 import { backendConfig } from '../src/options.ts';
@@ -18,6 +19,8 @@ vitest.afterAll(async () => {
   await checkpoint[Symbol.asyncDispose]();
 });
 
+const directory = join(import.meta.dirname, '..');
+testConformance(vitest, 'plugin @gvu/backend-x-omni', pluginConformance({ directory }));
 testConformance(
   vitest,
   'backend x-omni',
