@@ -3,6 +3,7 @@ import { definePlugin } from '@gvu/core';
 import type { GvuOptions, GvuPmiOptions } from './gvu.ts';
 import type { AestheticOptions } from './image-level/aesthetic.ts';
 import type { HttpOptions } from './image-level/http.ts';
+import type { ImageRewardOptions } from './image-level/image-reward.ts';
 import type { SelfVqaOptions, VqaScoreOptions, YesNoOptions } from './image-level/questions.ts';
 import type { ClipScoreOptions, HpsV2Options, PickScoreOptions, SiglipOptions } from './image-level/similarity.ts';
 import type { JpegSizeOptions } from './jpeg-size.ts';
@@ -33,6 +34,9 @@ export default definePlugin({
     );
     provide(rewards, 'aesthetic', async (options: AestheticOptions, deps) =>
       (await import('./image-level/aesthetic.ts')).aesthetic(options, deps),
+    );
+    provide(rewards, 'image-reward', async (options: ImageRewardOptions, deps) =>
+      (await import('./image-level/image-reward.ts')).imageReward(options, deps),
     );
     provide(rewards, 'vqa-score', async (options: VqaScoreOptions, deps) =>
       (await import('./image-level/questions.ts')).vqaScore(options, deps),

@@ -6,6 +6,7 @@ import { expect, it } from 'vitest';
 import { gvuConfig, gvuPmiConfig } from '../src/gvu.ts';
 import { aestheticConfig } from '../src/image-level/aesthetic.ts';
 import { httpConfig } from '../src/image-level/http.ts';
+import { imageRewardConfig } from '../src/image-level/image-reward.ts';
 import { selfVqaConfig, vqaScoreConfig, yesNoConfig } from '../src/image-level/questions.ts';
 import { clipScoreConfig, hpsV2Config, pickScoreConfig, siglipConfig } from '../src/image-level/similarity.ts';
 import { jpegSizeConfig } from '../src/jpeg-size.ts';
@@ -34,6 +35,7 @@ it.each([
   ['pick-score', pickScoreConfig],
   ['hps-v2', hpsV2Config],
   ['aesthetic', aestheticConfig],
+  ['image-reward', imageRewardConfig],
   ['vqa-score', vqaScoreConfig],
   ['yes-no', yesNoConfig],
   ['self-vqa', selfVqaConfig],
@@ -75,6 +77,7 @@ it('contributes rewards on checkpoints that are supplied, which say what is miss
     'pick-score': { model },
     'hps-v2': { model: fixture('clip-tiny', 'open-clip'), weights: 'HPS_v2_compressed.pt' },
     aesthetic: { model, head: fixture('clip-tiny', 'aesthetic', 'head.pth') },
+    'image-reward': { model: fixture('clip-tiny', 'image-reward') },
     http: { url: 'http://127.0.0.1:9/judge' },
   };
   for (const [id, given] of Object.entries(options)) {
@@ -84,7 +87,7 @@ it('contributes rewards on checkpoints that are supplied, which say what is miss
       /GVU_PLUGIN_OPTIONS_INVALID/,
     );
   }
-  expect(host.contributions('rewards')).toHaveLength(14);
+  expect(host.contributions('rewards')).toHaveLength(15);
 });
 
 it('refuses wrong options, naming every problem', async () => {

@@ -1,6 +1,7 @@
 export { type AestheticOptions, aesthetic, aestheticConfig } from './aesthetic.ts';
 export { type Encoder, type OpenEncoderOptions, openEncoder } from './encoder/open-encoder.ts';
 export { type HttpOptions, http, httpConfig } from './http.ts';
+export { type ImageRewardOptions, imageReward, imageRewardConfig } from './image-reward.ts';
 export {
   type SelfVqaOptions,
   selfVqa,
