@@ -1,4 +1,5 @@
 /** The page of the training bench: tables from the event logs of its runs, nothing typed by hand. */
+import { existsSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { type Comparison, compareEvaluations, compareExams, type Interval, type RunRecord, readRun } from '@gvu/evals';
 
@@ -20,6 +21,7 @@ interface Result {
 export async function page(runs: readonly BenchRun[], { parallel }: { parallel: number }): Promise<string> {
   const results: Result[] = [];
   for (const run of runs) {
+    if (!existsSync(run.folder)) continue;
     const record = await readRun(run.folder);
     const [first, last] = [record.evaluations[0], record.evaluations.at(-1)];
     const comparison = first && last && first !== last ? compareEvaluations(first, last) : null;

@@ -6,6 +6,8 @@
  *   npm run bench:train -- --parallel 2          two at a time, one thread each: sooner done, but then no run's time means anything
  *   npm run bench:train -- --only gvu,random     some of them; --seeds 1 the first seed of each
  *
+ *   npm run bench:train -- --page-only           only the page, of the runs that are there
+ *
  * Runs that are finished are not repeated, interrupted ones go on. The page is written anew from what is there.
  */
 import { spawn } from 'node:child_process';
@@ -22,6 +24,7 @@ const { values } = parseArgs({
     threads: { type: 'string' },
     only: { type: 'string' },
     seeds: { type: 'string', default: '1,2,3' },
+    'page-only': { type: 'boolean', default: false },
     page: { type: 'string', default: 'docs/results/train.md' },
   },
 });
@@ -50,7 +53,7 @@ const waiting = [...runs];
 const worker = async () => {
   for (let run = waiting.shift(); run; run = waiting.shift()) await train(run);
 };
-await Promise.all(Array.from({ length: Number(values.parallel) }, worker));
+if (!values['page-only']) await Promise.all(Array.from({ length: Number(values.parallel) }, worker));
 await mkdir(join(values.page, '..'), { recursive: true });
 await writeFile(values.page, await page(runs, { parallel: Number(values.parallel) }));
 process.stdout.write(`${values.page}\n`);
