@@ -1,10 +1,16 @@
 /**
- * How well the world can be judged: the share of images whose prompt the judge finds fulfilled, drawn, spoilt and rebuilt
- * from codebooks of 4 x 4 patches, for several worlds; how often it accepts a wrong prompt; and what things cost.
+ * How well the world can be judged: the share of images whose prompt the judge finds fulfilled, drawn, spoilt, rebuilt from
+ * codebooks of cells, and encoded and decoded by a model, for several worlds; how often it accepts a wrong prompt; and what things cost.
  *
- * `node --import tsx --conditions=@gvu/source plugins/backend-shapes/bench/judge.ts [images] [world]`: prints tables in Markdown.
+ * `node --import tsx --conditions=@gvu/source plugins/backend-shapes/bench/judge.ts [images] [world] [model]`: prints tables in
+ * Markdown. With the directory of a model, only what the judge says of images that the model has decoded, in its own world: a
+ * wrong verdict there is a fault of the judge or of the decoder, so that their share is the most that the judge can be wrong.
  */
 import { randomStream } from '@gvu/core';
+import { Runtime } from '@gvu/onnx';
+import type { ShapesModel } from '../src/model/shapes-model.ts';
+import { openModel } from '../src/model/weights.ts';
+import { inBatches } from '../src/pretrain/evaluation.ts';
 import { type Catalogue, createCatalogue } from '../src/world/catalogue.ts';
 import { detectObjects } from '../src/world/detector.ts';
 import { judge } from '../src/world/judge.ts';
@@ -17,7 +23,7 @@ import { addNormalNoise, blur, fitCodebook, quantise } from '../test/degrade.ts'
 import { type DrawnImage, drawnImages } from '../test/drawn-images.ts';
 
 const seed = 20261123;
-const [, , countArgument = '3300', onlyWorld = ''] = process.argv;
+const [, , countArgument = '3300', onlyWorld = '', modelFolder] = process.argv;
 const count = Number(countArgument);
 const stream = randomStream(seed, 'bench/judge');
 
@@ -37,7 +43,7 @@ const noisy = (deviation: number): Spoil => {
   return (pixels, index) => addNormalNoise(pixels, deviation, stream.at(deviation, index));
 };
 
-const codebookSizes = [128, 256, 512];
+const codebookSizes = [48, 96];
 const codebookSeeds = [1, 2, 3];
 
 function spoilers(world: World, catalogue: Catalogue): Record<string, Spoil> {
@@ -50,11 +56,12 @@ function spoilers(world: World, catalogue: Catalogue): Record<string, Spoil> {
     'blur 1.2 px': (pixels) => blur(pixels, 1.2),
     'blur 0.8 px, noise 15': (pixels, index) => noisy(15)(blur(pixels, 0.8), index),
   };
-  const training = drawnImages(world, catalogue, { count: 660, seed: seed + 1 }).map(({ pixels }) => pixels);
+  const clean = drawnImages({ ...world, noise: 0 }, catalogue, { count: 660, seed: seed + 1 });
+  const training = clean.map(({ pixels }) => pixels);
   for (const codes of codebookSizes) {
     for (const number of codebookSeeds) {
       const codebook = fitCodebook(training, { codes, iterations: 2, address: stream.at(number, codes) });
-      all[`${codes} patches, fit ${number}`] = (pixels) => quantise(pixels, codebook);
+      all[`${codes} cells, fit ${number}`] = (pixels) => quantise(pixels, codebook);
     }
   }
   return all;
@@ -72,6 +79,62 @@ function accuracy(world: World, images: readonly DrawnImage[], spoil: Spoil): st
   }));
   const [worst] = ofCategory.toSorted((a, b) => a.share - b.share);
   return `${share(right).toFixed(2)} | ${worst?.category} ${worst?.share.toFixed(1)}`;
+}
+
+/** The images as a model gives them back. */
+async function decoded(model: ShapesModel, images: readonly Uint8Array[]): Promise<Uint8Array[]> {
+  return inBatches(images, async (batch, from) =>
+    model.decode(
+      await model.encode(batch),
+      batch.map((_, row) => stream.at(3, from + row)),
+    ),
+  );
+}
+
+/** What the judge says of decoded images: whose prompt is right, by category, and whose has one swapped thing. */
+async function judgeDecoded(folder: string): Promise<void> {
+  await using runtime = await Runtime.create({ threads: 1 });
+  const model = await openModel(runtime, folder);
+  const { world } = model.config;
+  const catalogue = createCatalogue(world);
+  const images = drawnImages(world, catalogue, { count, seed });
+  const rebuilt = await decoded(
+    model,
+    images.map(({ pixels }) => pixels),
+  );
+  print(
+    `Encoded and decoded by ${folder}, judged right in percent:\n\n| Images | right | worst category |\n|---|---|---|`,
+  );
+  print(`| as drawn | ${accuracy(world, images, (pixels) => pixels)} |`);
+  print(`| decoded | ${accuracy(world, images, (pixels, i) => rebuilt[i] ?? pixels)} |`);
+  const seen = images.map(({ scene }, i) => {
+    const found = detectObjects(world, rebuilt[i] ?? new Uint8Array());
+    const nameOf = (object: { shape: string; color: string }) => `${object.color} ${object.shape}`;
+    const missing = scene.map(nameOf);
+    const extra = found.filter(({ class: shape, color }) => {
+      const at = missing.indexOf(nameOf({ shape, color }));
+      if (at >= 0) missing.splice(at, 1);
+      return at < 0;
+    });
+    return { objects: scene.length, missed: missing.length, extra: extra.length };
+  });
+  const total = (of: 'objects' | 'missed' | 'extra'): number => seen.reduce((sum, counts) => sum + counts[of], 0);
+  print(
+    `\nOf ${total('objects')} objects ${total('missed')} are not found as what they are; ${total('extra')} are found that are not there.`,
+  );
+  const probes = createProbes(world, catalogue, { seed, split: 'held-out' });
+  for (const kind of swapKinds) {
+    const asked = Array.from({ length: 300 }, (_, i) => probes.swap(kind, i));
+    const shown = await decoded(
+      model,
+      asked.map(({ scene }, i) => renderScene(world, scene, stream.at(0, i))),
+    );
+    const taken = asked.filter(
+      ({ wrong }, i) =>
+        judge(catalogue.find(wrong).metadata, detectObjects(world, shown[i] ?? new Uint8Array())).correct,
+    );
+    print(`Wrong prompts accepted, ${kind} swapped: ${taken.length} of ${asked.length}.`);
+  }
 }
 
 /** How many of 1,000 prompts with one swapped thing are found true of the image. */
@@ -102,7 +165,9 @@ function print(line: string): void {
 }
 
 print(`Seed ${seed}, ${count} images of all categories in turn, in percent.`);
-for (const [name, world] of Object.entries(worlds).filter(([name]) => name.startsWith(onlyWorld))) {
+if (modelFolder !== undefined) await judgeDecoded(modelFolder);
+const chosen = Object.entries(worlds).filter(([name]) => modelFolder === undefined && name.startsWith(onlyWorld));
+for (const [name, world] of chosen) {
   const catalogue = createCatalogue(world);
   const images = drawnImages(world, catalogue, { count, seed });
   print(

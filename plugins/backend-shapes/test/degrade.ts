@@ -2,7 +2,7 @@
 import { fillNormal, type RandomAddress } from '@gvu/core';
 import { drawsFrom } from '../src/world/draws.ts';
 import { planeSize } from '../src/world/pixels.ts';
-import { imageSide } from '../src/world/world.ts';
+import { cellSide, gridSide, imageSide } from '../src/world/world.ts';
 
 export function addNormalNoise(pixels: Uint8Array, deviation: number, address: RandomAddress): Uint8Array {
   const noise = new Float32Array(pixels.length);
@@ -26,17 +26,15 @@ export function blur(pixels: Uint8Array, deviation: number): Uint8Array {
   return clamp(along(along(Float32Array.from(pixels), 1), imageSide));
 }
 
-const patchSide = 4;
-const patchSize = 3 * patchSide ** 2;
-const patchesPerSide = imageSide / patchSide;
+const patchSize = 3 * cellSide ** 2;
 
 /** Where the values of each patch stand in an image. */
-const places = Array.from({ length: patchesPerSide ** 2 }, (_, patch) => {
-  const x = (patch % patchesPerSide) * patchSide;
-  const y = Math.floor(patch / patchesPerSide) * patchSide;
+const places = Array.from({ length: gridSide ** 2 }, (_, patch) => {
+  const x = (patch % gridSide) * cellSide;
+  const y = Math.floor(patch / gridSide) * cellSide;
   return Array.from({ length: patchSize }, (_, i) => {
-    const [channel, within] = [Math.floor(i / patchSide ** 2), i % patchSide ** 2];
-    const [row, column] = [Math.floor(within / patchSide), within % patchSide];
+    const [channel, within] = [Math.floor(i / cellSide ** 2), i % cellSide ** 2];
+    const [row, column] = [Math.floor(within / cellSide), within % cellSide];
     return channel * planeSize + (y + row) * imageSide + x + column;
   });
 });
@@ -45,7 +43,7 @@ function patchesOf(pixels: Uint8Array): Float32Array[] {
   return places.map((of) => Float32Array.from(of, (at) => pixels[at] ?? 0));
 }
 
-/** k-means of 4 x 4 patches: k-means++ and then `iterations` of Lloyd's algorithm. */
+/** k-means of patches of a cell: k-means++ and then `iterations` of Lloyd's algorithm. */
 export function fitCodebook(
   images: readonly Uint8Array[],
   { codes, iterations, address }: { codes: number; iterations: number; address: RandomAddress },
