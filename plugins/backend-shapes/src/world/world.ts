@@ -2,9 +2,9 @@
  * What a world of shapes consists of: its configuration, and the fixed geometry of its images.
  *
  * Images are 64 x 64 RGB, a grid of 4 x 4 cells of 16 pixels, and an object stands in the middle of a cell. A patch of the
- * tokenizer is a cell, so that a token is an object with its shape, colour and size, or empty ground. That is why binding and
- * places can be learned here in minutes: with patches of 4 pixels and objects of several patches they were read and drawn at
- * chance after half an hour (docs/log.md).
+ * tokenizer is a cell, so that a token is an object with its shape, colour and size, or empty ground. That is why colours can be
+ * bound to shapes after minutes: with patches of 4 pixels and objects of several patches they were not after half an hour
+ * (docs/decisions/0004-world-of-shapes.md).
  */
 import { defineConfig } from '@gvu/core';
 import type { ColorName } from './palette.ts';
