@@ -49,7 +49,7 @@ test('a drawing is written enlarged, and read again as it was drawn', slow, asyn
     'drawings/sheet.png',
   ]);
   const image = join(folder, files[0] ?? '');
-  expect(decode(await readFile(image))).toMatchObject({ width: 256, height: 256, channels: 3 });
+  expect(decode(await readFile(image))).toMatchObject({ width: 512, height: 512, channels: 3 });
 
   const scored = await run(['score', image, '--prompt', prompt, '--json', ...tiny]);
   // Nothing to be said: it fits exactly.
@@ -68,7 +68,7 @@ test('a photograph is made to fit, and that is said', slow, async () => {
     run(['score', 'photo.png', '--prompt', 'a photo of a zebra', ...tiny]),
   ]);
   expect(described.code).toBe(0);
-  expect(described.stderr).toContain("'photo.png' has 90 x 50 pixels; the model sees its middle as 32 x 32.");
+  expect(described.stderr).toContain("'photo.png' has 90 x 50 pixels; the model sees its middle as 64 x 64.");
   expect(described.stdout.trim().length).toBeGreaterThan(0);
   expect(scored.stdout).toMatch(/48;2;\d+;\d+;30m/);
   expect(scored.stdout).toMatch(/geometric mean 0\.\d{4} {3}mean log-probability -\d/);

@@ -57,12 +57,13 @@ describe.skipIf(whyNoBrowser !== undefined)(`the page beside a training run ${wh
     await rm(folder, { recursive: true, force: true });
   });
 
-  test('the token leaves the address; the curves grow', async () => {
+  test('the token leaves the address; the curves grow', { timeout: 120_000 }, async () => {
     const { page } = open;
     expect(page.url()).toMatch(/#\/curves\?run=live$/);
     const points = async () => Number(await chart(page, 'Reward').getAttribute('data-points'));
     const before = await points();
-    await expect.poll(points, { timeout: 30_000 }).toBeGreaterThan(before + 3);
+    // A busy machine takes its time for four steps.
+    await expect.poll(points, { timeout: 100_000 }).toBeGreaterThan(before + 3);
     for (const title of ['KL', 'Entropy', 'Clip fraction', 'Decisions/s']) await chart(page, title).waitFor();
     expect(await page.locator('canvas').count()).toBeGreaterThanOrEqual(5);
     expect(await page.locator('.stats').innerText()).toMatch(/Reward\s+0\.\d+/);
