@@ -96,7 +96,8 @@ async function score(model: string): Promise<Measured> {
   await using runtime = await Runtime.create({ threads: 2, cacheLimit: 1 });
   await using backend = await createJanusBackend(optionsOf(model), { runtime });
   const clock = stopwatch();
-  const drawings = randomTokens(16_384, backend.image.decisions).map((tokens, row) => ({
+  const { vq } = (await openJanus(model)).config;
+  const drawings = randomTokens(vq.codes, backend.image.decisions).map((tokens, row) => ({
     prompt,
     tokens,
     randomness: stream.at(2, row),

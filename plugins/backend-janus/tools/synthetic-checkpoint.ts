@@ -1,6 +1,6 @@
 /**
  * Writes a Janus-Pro checkpoint with random weights: `npx tsx --conditions=@gvu/source
- * plugins/backend-janus/tools/synthetic-checkpoint.ts DIRECTORY [1b|7b]`. 1b takes 4 GB of disk and some minutes.
+ * plugins/backend-janus/tools/synthetic-checkpoint.ts DIRECTORY [1b|7b]`. 1b takes 4 GB of disk.
  */
 import { releases, writeSyntheticCheckpoint } from './synthetic.ts';
 

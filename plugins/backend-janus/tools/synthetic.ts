@@ -134,21 +134,21 @@ function padded(number: number): string {
   return String(number).padStart(5, '0');
 }
 
-/** Numbers that are made at once. */
-const chunk = 2 ** 18;
+/**
+ * Numbers that are drawn for a tensor; a larger one repeats them, since drawing billions takes minutes and nobody looks at them. A prime,
+ * so that no two rows of a matrix are equal.
+ */
+const period = 262_139;
 
 function randomTensor({ name, shape }: FlatEntry, seed: number): TensorData {
   const data = new Uint16Array(sizeOf(shape));
   const isNorm = /norm[^.]*\.weight$/.test(name);
   if (isNorm) return { dtype: 'bfloat16', shape, data: data.fill(toBfloat16(1)) };
   if (name.endsWith('.bias')) return { dtype: 'bfloat16', shape, data };
-  const address = randomStream(seed, `synthetic/${name}`).at();
-  const normal = new Float32Array(Math.min(chunk, data.length));
-  for (let offset = 0; offset < data.length; offset += chunk) {
-    const part = normal.subarray(0, Math.min(chunk, data.length - offset));
-    fillNormal(part, address, { offset });
-    for (let i = 0; i < part.length; i++) data[offset + i] = toBfloat16(0.02 * (part[i] ?? 0));
-  }
+  const normal = new Float32Array(Math.min(period, data.length));
+  fillNormal(normal, randomStream(seed, `synthetic/${name}`).at());
+  for (let i = 0; i < normal.length; i++) data[i] = toBfloat16(0.02 * (normal[i] ?? 0));
+  for (let filled = normal.length; filled > 0 && filled < data.length; filled *= 2) data.copyWithin(filled, 0, filled);
   return { dtype: 'bfloat16', shape, data };
 }
 
