@@ -22,6 +22,9 @@ const settings = {
   promptsPerStep: 2,
   groupSize: 4,
   'record.groups': 2,
+  // Without it no KL is computed, and there is no curve of it.
+  'algorithm.options.beta': 0.01,
+  'guards.maxKl': 1e6,
   'evaluation.every': 1000,
   'evaluation.perTag': 1,
   'evaluation.tests': 0,
