@@ -70,7 +70,7 @@ async function draw(model: string): Promise<Measured> {
   const program = drawProgram(sizes.model, options, { steps: sampled, sampler, guidance, prompts: 1 });
   const clock = stopwatch();
   await using session = await runtime.load(program);
-  const loadSeconds = clock();
+  const [loadSeconds, loadedMb] = [clock(), statusMb('RssAnon')];
   const uniform = new Float32Array(sampled * group);
   fillUniform(uniform, stream.at(0));
   const shape = [2, promptLength];
@@ -87,7 +87,12 @@ async function draw(model: string): Promise<Measured> {
   );
   const seconds = clock();
   const tokens = found.tokens ? toNumbers(found.tokens).join(' ') : '';
-  return { loadSeconds, seconds, countedMb: countedMb([program]), facts: { tokens: sampled * group, drawn: tokens } };
+  return {
+    loadSeconds,
+    seconds,
+    countedMb: countedMb([program]),
+    facts: { loadedMb, tokens: sampled * group, drawn: tokens },
+  };
 }
 
 /** Pictures of drawings, and how probable the prompt is given each. */
@@ -141,7 +146,7 @@ async function update(model: string): Promise<Measured> {
   );
   const clock = stopwatch();
   await using session = await runtime.load(program, { use: 'training' });
-  const loadSeconds = clock();
+  const [loadSeconds, loadedMb] = [clock(), statusMb('RssAnon')];
   const zeros = { dtype: 'float32', shape: [flatSize(layout)] } as const;
   const adapter = packFlat(layout, 'float32', initialLora(decoder.modules, options, 1));
   await using variables = await runtime.variables({
@@ -185,7 +190,7 @@ async function update(model: string): Promise<Measured> {
     loadSeconds,
     seconds,
     countedMb: countedMb([program]) + (4 * 4 * flatSize(layout)) / 1e6,
-    facts: { gradientSeconds, norm: Number(norm.data[0]), trainable: after.length, moved },
+    facts: { loadedMb, gradientSeconds, norm: Number(norm.data[0]), trainable: after.length, moved },
   };
 }
 
@@ -209,9 +214,10 @@ function stopwatch(): () => number {
   };
 }
 
-function peakMb(): number {
-  const kilobytes = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1];
-  return (Number(kilobytes) * 1024) / 1e6;
+/** A line of the process's status in MB: `VmHWM` is the peak; `RssAnon` memory of its own, without pages of mapped files. */
+function statusMb(key: 'VmHWM' | 'RssAnon'): number {
+  const kilobytes = new RegExp(`^${key}:\\s+(\\d+) kB$`, 'm').exec(readFileSync('/proc/self/status', 'utf8'))?.[1];
+  return Math.round((Number(kilobytes) * 1024) / 1e6);
 }
 
 /** The phase in a child, which prints what it has measured. */
@@ -236,7 +242,7 @@ if (phase === 'draw' || phase === 'score' || phase === 'update') {
     seconds: round(seconds),
     wholeSeconds: round((performance.now() - started) / 1000),
     cpuSeconds: round((user + system) / 1e6),
-    peakMb: Math.round(peakMb()),
+    peakMb: statusMb('VmHWM'),
     ...(counted > 0 && { countedMb: Math.round(counted) }),
   };
   process.stdout.write(`${JSON.stringify({ phase, ...numbers, ...facts })}\n`);

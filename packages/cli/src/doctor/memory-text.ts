@@ -3,8 +3,8 @@ import { textTable } from '../terminal/table.ts';
 import { sizeText } from './memory-size.ts';
 import type { ModelMemory } from './model-memory.ts';
 
-/** Real use exceeds what is counted: by the arena's rounding and the scratch space of kernels. */
-const margin = 1.25;
+/** Real use exceeds what is counted: by the arena's rounding, scratch space of kernels, weights packed for them. See `docs/log.md`. */
+const margin = 1.3;
 
 export type Fit = 'fits' | 'tight' | 'too-large';
 
@@ -62,12 +62,14 @@ export function memoryText(memory: ModelMemory, { width, memoryBytes, groupSize 
       '',
       `Each program has a copy of its own of weights that are cast. In float32 files they are there once: ${sizeText(shared)} in place of ${sizeText(memory.weightBytes)}.`,
     );
-  lines.push('', 'Counted, not measured: ONNX Runtime takes up to a quarter more, and Node some 100 MB.');
+  lines.push('', 'Counted, not measured: ONNX Runtime takes up to 30 % more, and Node some 100 MB.');
+  if (memory.target === 'cpu')
+    lines.push('A program whose weights are cast takes up to twice its weights while it is loaded.');
   return lines.join('\n');
 }
 
 const sentences: Readonly<Record<Fit, string>> = {
   fits: 'fits',
-  tight: 'tight: it is less than what is there, but not by the quarter that may be taken besides',
+  tight: 'tight: it is less than what is there, but not by the 30 % that may be taken besides',
   'too-large': 'does not fit',
 };
