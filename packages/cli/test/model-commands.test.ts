@@ -24,8 +24,8 @@ beforeAll(async () => {
     config: sizes,
     'tokenizer.steps': 2,
     'tokenizer.batch': 2,
-    backbone: { steps: 2, drawing: 2, reading: 2 },
-    weakAt: 1,
+    weak: { steps: 2, drawing: 2, reading: 2 },
+    regular: { steps: 2, drawing: 2, reading: 2 },
     evaluation: { perCategory: 1, tests: 2, bestOf: 1 },
   };
   const set = Object.entries(recipe).flatMap(([key, value]) => ['--set', `${key}=${JSON.stringify(value)}`]);

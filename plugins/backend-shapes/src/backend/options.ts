@@ -5,6 +5,7 @@
  * twice. The models of this package share one world.
  */
 import { defineConfig, type JsonValue } from '@gvu/core';
+import type { BackboneTraining } from '../pretrain/backbone-stage.ts';
 import { defaultRecipe } from '../pretrain/pretrain.ts';
 import { categories } from '../world/index.ts';
 
@@ -105,7 +106,7 @@ const rate = (value: number, description: string) =>
 const part = <Properties>(description: string, properties: Properties) =>
   ({ type: 'object', additionalProperties: false, default: {}, description, properties }) as const;
 
-const { seed, config, tokenizer, backbone, weakAt, evaluation } = defaultRecipe;
+const { seed, config, tokenizer, weak, regular, evaluation } = defaultRecipe;
 
 export const recipeConfig = defineConfig({
   type: 'object',
@@ -122,23 +123,14 @@ export const recipeConfig = defineConfig({
       batch: size(tokenizer.batch, 'Images of a step.'),
       learningRate: rate(tokenizer.learningRate, 'Peak learning rate of AdamW.'),
     }),
-    backbone: part('The second stage: the backbone, which draws and reads.', {
-      steps: size(backbone.steps, 'Steps.'),
-      drawing: size(backbone.drawing, 'Images that are drawn in a step.'),
-      reading: size(backbone.reading, 'Images that are read in a step.'),
-      matrixRate: rate(backbone.matrixRate, 'Peak learning rate of Muon, for the matrices of the blocks.'),
-      learningRate: rate(backbone.learningRate, 'Peak learning rate of AdamW, for everything else.'),
-      weights: {
-        ...weights,
-        properties: Object.fromEntries(
-          categories.map((category) => [
-            category,
-            { ...weight(category), default: backbone.weights[category] ?? 0 } as const,
-          ]),
-        ),
-      },
-    }),
-    weakAt: size(weakAt, 'Step of the second stage after which the weak model is taken; it must come before the end.'),
+    weak: backbone(
+      'The second stage: the backbone, which learns to read more than to draw and ends as the weak model.',
+      weak,
+    ),
+    regular: backbone(
+      'The third stage: goes on from the weak model with more of drawing, to the regular one.',
+      regular,
+    ),
     evaluation: part('What the report is made of.', {
       perCategory: size(evaluation.perCategory, 'Held-out prompts drawn in each category.'),
       tests: size(evaluation.tests, 'Tests of each kind of reading, and images that are encoded and decoded.'),
@@ -146,6 +138,26 @@ export const recipeConfig = defineConfig({
     }),
   },
 });
+
+/** A stage of the backbone. */
+function backbone(description: string, defaults: BackboneTraining) {
+  return part(description, {
+    steps: size(defaults.steps, 'Steps.'),
+    drawing: size(defaults.drawing, 'Images that are drawn in a step.'),
+    reading: size(defaults.reading, 'Images that are read in a step.'),
+    matrixRate: rate(defaults.matrixRate, 'Peak learning rate of Muon, for the matrices of the blocks.'),
+    learningRate: rate(defaults.learningRate, 'Peak learning rate of AdamW, for everything else.'),
+    weights: {
+      ...weights,
+      properties: Object.fromEntries(
+        categories.map((category) => [
+          category,
+          { ...weight(category), default: defaults.weights[category] ?? 0 } as const,
+        ]),
+      ),
+    },
+  });
+}
 
 /** A value as plain JSON. */
 function plain(value: unknown): JsonValue {

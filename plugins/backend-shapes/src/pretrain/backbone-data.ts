@@ -6,7 +6,14 @@ import { randomStream } from '@gvu/core';
 import type { TensorData } from '@gvu/onnx';
 import { imageTokens, type TokenIds } from '../model/config.ts';
 import { drawingSequences, readingSequences, type Text } from '../model/sequences.ts';
-import { askAbout, type Catalogue, describeInstruction, describeScene, type World } from '../world/index.ts';
+import {
+  askAbout,
+  type Catalogue,
+  describeInstruction,
+  describeScene,
+  type PromptWeights,
+  type World,
+} from '../world/index.ts';
 import type { BackboneBatch } from './backbone-program.ts';
 import type { Example } from './data.ts';
 
@@ -18,13 +25,15 @@ export interface DataOptions {
   readonly ids: TokenIds;
   readonly batch: BackboneBatch;
   readonly seed: number;
+  /** Of the categories among which the other description is chosen. */
+  readonly weights: PromptWeights;
 }
 
 /** The feeds of a step, of `drawing + reading` examples: the first ones are drawn, the others read. */
 export function backboneFeeds(
   examples: readonly EncodedExample[],
   step: number,
-  { world, catalogue, ids, batch, seed }: DataOptions,
+  { world, catalogue, ids, batch, seed, weights }: DataOptions,
 ): Record<string, TensorData> {
   const { drawing, promptLength, textLength } = batch;
   const [described, asked] = [
@@ -40,7 +49,7 @@ export function backboneFeeds(
   const read = readingSequences(
     ids,
     examples.slice(drawing).map(({ prompt, scene, codes }, row) => {
-      const other = describeScene(scene, catalogue, { address: described.at(step, row) });
+      const other = describeScene(scene, catalogue, { address: described.at(step, row), weights });
       const questions = [0, 1].map((i) => askAbout(world, scene, asked.at(step, row, i)));
       const texts = [
         textOf(ids, describeInstruction, prompt),

@@ -8,20 +8,26 @@ import { createModules } from '@gvu/models';
 import {
   adamw,
   add,
+  cast,
   compile,
   createGraph,
   crossEntropy,
+  div,
+  equal,
   type FlatLayout,
   flatSize,
   flatten,
   gradients,
   input,
+  mul,
+  not,
   output,
   type Program,
   reshape,
   sizeOf,
   slice,
   split,
+  sum,
   type Tensor,
   unflatten,
 } from '@gvu/onnx';
@@ -104,7 +110,11 @@ export function backboneProgram(config: ShapesConfig, batch: BackboneBatch): Pro
   const words = wordLogits(backbone, slice(read, 1, { start: -textLength }));
   const wordTargets = integers('reading targets', [reading, textLength]);
   const readingLoss = crossEntropy(words, wordTargets, { ignoreIndex: -1 });
-  const loss = add(drawingLoss, readingLoss);
+  // Of every token alike: how much drawing is practised follows from the rows.
+  const drawnTokens = drawing * imageTokens;
+  const readTokens = sum(cast(not(equal(wordTargets, -1)), 'float32'));
+  const losses = add(mul(drawingLoss, drawnTokens), mul(readingLoss, readTokens));
+  const loss = div(losses, add(readTokens, drawnTokens));
 
   const pick = (layout: FlatLayout) => layout.map(({ name }) => tensors.get(name) ?? state.rest);
   const hiddenTensors = pick(layouts.hidden);

@@ -1,4 +1,4 @@
-/** The second stage: the backbone, over the codes that the finished tokenizer gives to images. */
+/** A stage of the backbone, over the codes that the finished tokenizer gives to images: from first values, or on from another stage. */
 import { biasCorrections, type FlatLayout, flatSize, packFlat, unpackFlat } from '@gvu/onnx';
 import { backboneParameters, type ShapesConfig } from '../model/config.ts';
 import type { ShapesModel } from '../model/shapes-model.ts';
@@ -23,25 +23,32 @@ export interface BackboneTraining {
   readonly weights: PromptWeights;
 }
 
-/** `tokenizer` needs to encode images only. `tokenizerIdentity` is what it came from. */
-export function backboneStage(
-  tokenizer: ShapesModel,
-  catalogue: Catalogue,
-  { seed, training, tokenizerIdentity }: { seed: number; training: BackboneTraining; tokenizerIdentity: unknown },
-): Stage {
+export interface BackboneStageOptions {
+  readonly name: string;
+  readonly seed: number;
+  readonly training: BackboneTraining;
+  /** Identity of the stage that comes before: of the tokenizer's, or of the backbone's that this one goes on from. */
+  readonly before: unknown;
+  /** What the backbone's stage before ended with; moments and momentum begin anew. */
+  readonly start?: { readonly values: Feeds; readonly steps: number };
+}
+
+/** `tokenizer` needs to encode images only. */
+export function backboneStage(tokenizer: ShapesModel, catalogue: Catalogue, options: BackboneStageOptions): Stage {
   const { config, ids } = tokenizer;
+  const { name, seed, training, before, start } = options;
   const { steps, drawing, reading, matrixRate, learningRate, weights } = training;
   const batch = { drawing, reading, ...textLengths(catalogue, ids) };
   const layouts = backboneLayouts(config);
-  const first = initialValues(backboneParameters(config), seed);
+  const first = start ? backboneValues(config, start.values) : initialValues(backboneParameters(config), seed);
   const pack = (layout: FlatLayout) =>
     packFlat(layout, 'float32', new Map([...first].filter(([name]) => layout.some((entry) => entry.name === name))));
   const zeros = (layout: FlatLayout) => ({ dtype: 'float32', shape: [flatSize(layout)] }) as const;
   const example = exampleSource(config.world, catalogue, { seed, weights });
   return {
-    name: 'backbone',
+    name,
     steps,
-    identity: { tokenizer: tokenizerIdentity, seed, training },
+    identity: { before, seed, training },
     program: backboneProgram(config, batch),
     variables: {
       hidden: pack(layouts.hidden),
@@ -51,15 +58,17 @@ export function backboneStage(
       secondMoment: zeros(layouts.rest),
     },
     async feeds(step) {
-      const examples = Array.from({ length: drawing + reading }, (_, row) => example(step, row));
+      // Another stage's examples do not come again.
+      const at = step + (start?.steps ?? 0);
+      const examples = Array.from({ length: drawing + reading }, (_, row) => example(at, row));
       const codes = await tokenizer.encode(examples.map(({ pixels }) => pixels));
       const { correction1, correction2 } = biasCorrections(step + 1, backboneOptimiser);
       const rate = learningRateAt({ peak: 1, steps, warmup: Math.min(40, steps / 10), fall: 0.45 }, step);
       return {
         ...backboneFeeds(
           examples.map((each, row) => ({ ...each, codes: codes[row] ?? [] })),
-          step,
-          { world: config.world, catalogue, ids, batch, seed },
+          at,
+          { world: config.world, catalogue, ids, batch, seed, weights },
         ),
         matrixRate: scalar(matrixRate * rate),
         learningRate: scalar(learningRate * rate),

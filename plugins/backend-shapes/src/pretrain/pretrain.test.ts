@@ -13,15 +13,8 @@ const options: PretrainOptions = {
   seed: 7,
   config: tinySizes,
   tokenizer: { steps: 30, batch: 2, learningRate: 3e-3 },
-  backbone: {
-    steps: 30,
-    drawing: 2,
-    reading: 2,
-    matrixRate: 0.02,
-    learningRate: 3e-3,
-    weights: equalWeights,
-  },
-  weakAt: 15,
+  weak: { steps: 30, drawing: 2, reading: 2, matrixRate: 0.02, learningRate: 3e-3, weights: equalWeights },
+  regular: { steps: 24, drawing: 3, reading: 2, matrixRate: 0.02, learningRate: 3e-3, weights: equalWeights },
   evaluation: { perCategory: 1, tests: 3, bestOf: 2 },
 };
 
@@ -41,7 +34,8 @@ describe('pretrain', () => {
     // Stopped in the middle of each stage, and of two points of the curve.
     for (const [stage, at] of [
       ['tokenizer', 20],
-      ['backbone', 20],
+      ['weak', 20],
+      ['regular', 20],
     ] as const) {
       const stop = new AbortController();
       const run = pretrain(runtime, options, {
@@ -61,12 +55,14 @@ describe('pretrain', () => {
 
     for (const base of ['regular', 'weak']) expect(await bytesOf('parts', base)).toEqual(await bytesOf('whole', base));
     expect(await bytesOf('whole', 'weak')).not.toEqual(await bytesOf('whole', 'regular'));
-    const { seconds: _, ...curves } = resumed.backbone;
-    expect(whole.backbone).toMatchObject(curves);
-    expect(resumed.regular).toEqual(whole.regular);
+    for (const base of ['weak', 'regular'] as const) {
+      const { training, ...scores } = resumed[base];
+      expect(whole[base]).toMatchObject(scores);
+      expect(whole[base].training.curve).toEqual(training.curve);
+    }
     expect(resumed.tokenizer.curve).toEqual(whole.tokenizer.curve);
 
-    const points = whole.backbone.curve;
+    const points = whole.weak.training.curve;
     expect(points.map(({ step }) => step)).toEqual([20, 30]);
     expect(points[1]?.metrics.drawing).toBeLessThan(points[0]?.metrics.drawing ?? 0);
     expect(points[1]?.metrics.reading).toBeLessThan(points[0]?.metrics.reading ?? 0);

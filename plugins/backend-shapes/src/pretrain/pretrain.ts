@@ -1,5 +1,6 @@
 /**
- * Pre-training from a seed: tokenizer and flow head, then the backbone, with a weak base taken on the way, then what each can do.
+ * Pre-training from a seed: tokenizer and flow head; the backbone, mostly reading, which gives the weak base; more of drawing, which
+ * gives the regular one; then what each can do.
  *
  * A folder holds everything: `regular/` and `weak/` (a model each), checkpoints while it runs, and `report.json`. Called again
  * with the same options after an interruption it goes on where it stopped, and ends with the same bits.
@@ -30,9 +31,10 @@ export interface PretrainOptions {
   /** Sizes and world; what is left out has its default. */
   readonly config?: unknown;
   readonly tokenizer: TokenizerTraining;
-  readonly backbone: BackboneTraining;
-  /** Step of the backbone's stage after which the weak base is taken. */
-  readonly weakAt: number;
+  /** The backbone's first stage, which ends with the weak base. */
+  readonly weak: BackboneTraining;
+  /** Its second stage, which goes on from there and ends with the regular base. */
+  readonly regular: BackboneTraining;
   readonly evaluation: EvaluationSizes;
 }
 
@@ -45,39 +47,37 @@ export interface EvaluationSizes {
   readonly bestOf: number;
 }
 
+/** What is hard to learn, places and which colour belongs to which shape, is practised more often. */
+const practised = {
+  single_object: 0.7,
+  two_object: 0.7,
+  counting: 1.2,
+  colors: 1,
+  position: 2,
+  color_attr: 2,
+  color_count: 1.5,
+  color_pos: 3,
+  pos_count: 2.5,
+  pos_size: 2,
+  multi_count: 1.5,
+};
+
 /**
- * The recipe of the weights in this package: about twelve minutes of two cores. Reading is practised more than drawing, which makes the
- * model the better reader that GvU needs; and what is hard to learn, places and which colour belongs to which shape, more often.
+ * The recipe of the weights in this package: about twenty minutes of one thread. First almost only reading, which makes the model the
+ * better reader that GvU needs; then more of drawing. At twice these rates reading stays where it begins to learn (docs/log.md).
  */
 export const defaultRecipe: PretrainOptions = {
   seed: 1,
   config: { world: { colors: ['red', 'yellow', 'green', 'blue'] } },
   tokenizer: { steps: 1400, batch: 32, learningRate: 3e-3 },
-  backbone: {
-    steps: 1200,
-    drawing: 20,
-    reading: 48,
-    matrixRate: 0.02,
-    learningRate: 0.015,
-    weights: {
-      single_object: 0.7,
-      two_object: 1,
-      counting: 1.2,
-      colors: 1,
-      position: 2,
-      color_attr: 2,
-      color_count: 1.5,
-      color_pos: 2,
-      pos_count: 1.5,
-      pos_size: 1,
-      multi_count: 1.5,
-    },
-  },
-  weakAt: 700,
+  weak: { steps: 2000, drawing: 8, reading: 40, matrixRate: 0.012, learningRate: 0.006, weights: practised },
+  regular: { steps: 700, drawing: 40, reading: 24, matrixRate: 0.008, learningRate: 0.004, weights: practised },
   evaluation: { perCategory: 60, tests: 220, bestOf: 110 },
 };
 
 export interface BaseReport {
+  /** The stage that ended with it. */
+  readonly training: StageReport;
   /** Mean over the categories, 0 to 1, on held-out prompts. */
   readonly overall: number;
   readonly categories: Readonly<Record<string, Score>>;
@@ -91,9 +91,8 @@ export interface PretrainReport {
   /** Clean renders that are judged right after encoding and decoding. */
   readonly reconstruction: Score;
   readonly tokenizer: StageReport;
-  readonly backbone: StageReport;
-  readonly regular: BaseReport;
   readonly weak: BaseReport;
+  readonly regular: BaseReport;
 }
 
 interface StageReport {
@@ -109,7 +108,7 @@ export interface RunOptions {
 
 /** Runs the whole recipe, or the rest of it. Throws GVU_SHAPES_RESUME when the folder holds another run. */
 export async function pretrain(runtime: Runtime, options: PretrainOptions, run: RunOptions): Promise<PretrainReport> {
-  const { seed, tokenizer, backbone, weakAt, evaluation } = options;
+  const { seed, tokenizer, weak, regular, evaluation } = options;
   const { folder, onProgress, signal } = run;
   const config = shapesConfig(options.config);
   const catalogue = createCatalogue(config.world);
@@ -121,24 +120,40 @@ export async function pretrain(runtime: Runtime, options: PretrainOptions, run: 
   const pixels = tokenizerValues(config, tokenizerRun.values);
   const encoder = modelOf(runtime, { config, values: pixels, name: 'pretrain tokenizer' });
 
-  const second = backboneStage(encoder, catalogue, { seed, training: backbone, tokenizerIdentity: first.identity });
-  const keep = (name: 'regular' | 'weak') => (values: Feeds) =>
+  const keep = (name: 'regular' | 'weak', values: Feeds) =>
     writeModel(join(folder, name), config, new Map([...pixels, ...backboneValues(config, values)]));
-  const backboneRun = await trainStage(runtime, second, { ...training, snapshots: { [weakAt]: keep('weak') } });
-  await keep('regular')(backboneRun.values);
+  const second = backboneStage(encoder, catalogue, { name: 'weak', seed, training: weak, before: first.identity });
+  const weakRun = await trainStage(runtime, second, training);
+  await keep('weak', weakRun.values);
 
-  const regular = await openModel(runtime, join(folder, 'regular'));
-  const weak = await openModel(runtime, join(folder, 'weak'));
+  const start = { values: weakRun.values, steps: weak.steps };
+  const third = backboneStage(encoder, catalogue, {
+    name: 'regular',
+    seed,
+    training: regular,
+    before: second.identity,
+    start,
+  });
+  const regularRun = await trainStage(runtime, third, training);
+  await keep('regular', regularRun.values);
+
+  const baseReport = async (name: 'regular' | 'weak', { seconds, curve }: StageReport): Promise<BaseReport> => ({
+    training: { seconds, curve },
+    ...(await evaluateBase(await openModel(runtime, join(folder, name)), catalogue, { seed, evaluation })),
+  });
   const report: PretrainReport = {
     options,
-    parameters: [...pixels, ...backboneValues(config, backboneRun.values)]
+    parameters: [...pixels, ...backboneValues(config, regularRun.values)]
       .filter(([name]) => !name.startsWith('auxiliary.'))
       .reduce((sum, [, { data }]) => sum + data.length, 0),
-    reconstruction: await reconstructionScore(regular, catalogue, { seed, split: 'held-out', tests: evaluation.tests }),
+    reconstruction: await reconstructionScore(await openModel(runtime, join(folder, 'weak')), catalogue, {
+      seed,
+      split: 'held-out',
+      tests: evaluation.tests,
+    }),
     tokenizer: { seconds: tokenizerRun.seconds, curve: tokenizerRun.curve },
-    backbone: { seconds: backboneRun.seconds, curve: backboneRun.curve },
-    regular: await evaluateBase(regular, catalogue, { seed, evaluation }),
-    weak: await evaluateBase(weak, catalogue, { seed, evaluation }),
+    weak: await baseReport('weak', weakRun),
+    regular: await baseReport('regular', regularRun),
   };
   await writeFile(join(folder, 'report.json'), `${JSON.stringify(report, undefined, 2)}\n`);
   return report;
@@ -149,7 +164,7 @@ export async function evaluateBase(
   model: ShapesModel,
   catalogue: Catalogue,
   { seed, evaluation }: { seed: number; evaluation: EvaluationSizes },
-): Promise<BaseReport> {
+): Promise<Omit<BaseReport, 'training'>> {
   const heldOut = { seed, split: 'held-out' } as const;
   const scores = scoresByCategory(
     await judgedDrawings(model, catalogue, { ...heldOut, perCategory: evaluation.perCategory }),

@@ -4,7 +4,8 @@ import type { Score } from './evaluation.ts';
 import type { BaseReport, PretrainReport } from './pretrain.ts';
 
 export function reportText(report: PretrainReport): string {
-  const minutes = (report.tokenizer.seconds + report.backbone.seconds) / 60;
+  const stages = [report.tokenizer, report.weak.training, report.regular.training];
+  const minutes = stages.reduce((sum, { seconds }) => sum + seconds, 0) / 60;
   return [
     `${report.parameters} parameters, ${minutes.toFixed(1)} min of training`,
     `reconstructions judged right: ${share(report.reconstruction)}`,
