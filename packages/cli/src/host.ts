@@ -5,7 +5,7 @@
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { formatPluginProblem, PluginHost, type PluginReport, throwIfFailed } from '@gvu/core';
-import { benchmarks, judges } from '@gvu/evals';
+import { benchmarks, judges, wordings } from '@gvu/evals';
 import { backends, footprints, pretrainings } from '@gvu/models';
 import { rewards } from '@gvu/rewards';
 import { algorithms, exams, prompts } from '@gvu/rl';
@@ -32,6 +32,7 @@ export const kinds = [
   'footprints',
   'benchmarks',
   'judges',
+  'wordings',
 ] as const;
 
 /** A host that knows all kinds, with nothing loaded. */
@@ -52,6 +53,7 @@ export function createHost(): PluginHost {
     () => host.registerContributionPoint(footprints),
     () => host.registerContributionPoint(benchmarks),
     () => host.registerContributionPoint(judges),
+    () => host.registerContributionPoint(wordings),
   ]) {
     register();
   }

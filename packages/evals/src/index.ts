@@ -13,5 +13,6 @@ export { type Comparison, compareEvaluations, type ScoreRow, type Verdict } from
 export { compareExams, type ExamRow, type ExamSide } from './exam-comparison.ts';
 export { type Count, differenceInterval, wilsonInterval } from './proportion.ts';
 export { writeReport } from './report.ts';
+export * from './reproduce/index.ts';
 export { type RunRecord, readRun } from './run-record.ts';
 export { type SummaryOptions, summaryText } from './summary-text.ts';

@@ -21,6 +21,8 @@ export interface RunRecord {
   readonly startedAt: string;
   /** How it ended, unless it is still going on, was killed, or went on since. */
   readonly ended: RunEvents['run.ended'] | null;
+  /** ISO 8601; null when `ended` is. */
+  readonly endedAt: string | null;
   /** By step. */
   readonly steps: readonly StepEvent[];
   /** In the order of the log. */
@@ -48,7 +50,7 @@ export async function readRun(folder: string): Promise<RunRecord> {
 
 function recordOf(events: readonly LogEvent[], folder: string): RunRecord {
   let start: { data: RunStarted; time: string } | undefined;
-  let ended: RunRecord['ended'] = null;
+  let ended: { data: RunEvents['run.ended']; time: string } | undefined;
   const steps = new Map<number, StepEvent>();
   const rollouts = new Map<string, RolloutEvent>();
   const evaluations = new Map<number, EvaluationEvent>();
@@ -57,8 +59,8 @@ function recordOf(events: readonly LogEvent[], folder: string): RunRecord {
   for (const event of currentEvents(events)) {
     // Whatever is logged again after resuming at its step is the same thing: the later one counts.
     if (event.type === 'run.started') start ??= event;
-    else if (event.type === 'run.resumed') ended = null;
-    else if (event.type === 'run.ended') ended = event.data;
+    else if (event.type === 'run.resumed') ended = undefined;
+    else if (event.type === 'run.ended') ended = event;
     else if (event.type === 'step') steps.set(event.data.step, event.data);
     else if (event.type === 'rollout') {
       const { step, group, sample } = event.data;
@@ -71,7 +73,8 @@ function recordOf(events: readonly LogEvent[], folder: string): RunRecord {
   return {
     started: start.data,
     startedAt: start.time,
-    ended,
+    ended: ended?.data ?? null,
+    endedAt: ended?.time ?? null,
     steps: byStep(steps.values()),
     rollouts: [...rollouts.values()],
     evaluations: byStep(evaluations.values()),

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { contributionPoint, isRecord, PluginHost, throwIfFailed } from '@gvu/core';
-import { benchmarks, judges } from '@gvu/evals';
+import { benchmarks, judges, wordings } from '@gvu/evals';
 import { backends, footprints, pretrainings } from '@gvu/models';
 import { rewards } from '@gvu/rewards';
 import { algorithms, exams, prompts } from '@gvu/rl';
@@ -27,6 +27,7 @@ export function pluginConformance({ directory }: PluginConformanceOptions): read
     host.registerContributionPoint(exams);
     host.registerContributionPoint(benchmarks);
     host.registerContributionPoint(judges);
+    host.registerContributionPoint(wordings);
     throwIfFailed(await host.load([directory]));
     return host;
   };

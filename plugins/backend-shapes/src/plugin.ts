@@ -1,6 +1,6 @@
 /** The package as a plugin. The key `gvu` of package.json declares what it contributes, with the schemas of the options. */
 import { definePlugin } from '@gvu/core';
-import { benchmarks, judges } from '@gvu/evals';
+import { benchmarks, judges, wordings } from '@gvu/evals';
 import { backends, pretrainings } from '@gvu/models';
 import { rewards } from '@gvu/rewards';
 import { exams, prompts } from '@gvu/rl';
@@ -33,6 +33,9 @@ export default definePlugin({
     );
     provide(exams, 'shapes', async ({ model }: WorldOptions) =>
       (await import('./backend/exam.ts')).shapesExam(await worldOf(model)),
+    );
+    provide(wordings, 'shapes', async ({ model }: WorldOptions) =>
+      (await import('./backend/wordings.ts')).shapesWordings(await worldOf(model)),
     );
     provide(benchmarks, 'shapes-geneval', async ({ model, perTask }: BenchmarkOptions) =>
       (await import('./backend/benchmarks.ts')).shapesGenEval({ world: await worldOf(model), perTask }),

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PluginHost, randomStream, throwIfFailed } from '@gvu/core';
-import { benchmarks, evaluate, judges } from '@gvu/evals';
+import { benchmarks, evaluate, judges, wordings } from '@gvu/evals';
 import { backends, pretrainings } from '@gvu/models';
 import { Runtime } from '@gvu/onnx';
 import { rewards } from '@gvu/rewards';
@@ -48,6 +48,7 @@ describe('contributes', () => {
     host.registerContributionPoint(pretrainings);
     host.registerContributionPoint(benchmarks);
     host.registerContributionPoint(judges);
+    host.registerContributionPoint(wordings);
     throwIfFailed(await host.load([root]));
   });
   afterAll(async () => {

@@ -55,6 +55,7 @@ function run(arm: string, seed: number, { detector, own = 0 }: Effects): Compare
     started: { ...started, config: { seed, rewards: [{ use: arm, weight: 1 }] } },
     startedAt: '2026-01-01T00:00:00.000Z',
     ended: { step: 4, reason: 'finished', message: '', seconds: 60 },
+    endedAt: '2026-01-01T00:01:00.000Z',
     steps: [1, 2, 3, 4].map((step) =>
       stepEvent(step, { kl: step / 100, entropy: 2, duplicates: 0, 'reward/mean': step }),
     ),

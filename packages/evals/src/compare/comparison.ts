@@ -79,7 +79,7 @@ export function compareRewards(runs: readonly ComparedRun[]): RewardComparison {
   const pairCount = (scored.arms.length * (scored.arms.length - 1)) / 2;
   const pairs = scored.arms.flatMap((one, i) =>
     scored.arms.slice(i + 1).map((other): PairResult => {
-      const { overall } = crossedMeans(differences(one, other), { level: 1 - 0.05 / Math.max(1, pairCount) });
+      const { overall } = crossedMeans(differences(one, other), { level: pairLevel(pairCount) });
       return { one: one.arm, other: other.arm, difference: possible(overall, scale) };
     }),
   );
@@ -163,7 +163,7 @@ function allValues({ arms }: JudgedArms): readonly number[] {
 }
 
 /** Means of scores from 0 to 1 differ by 1 at most, which the interval of a few prompts does not know. */
-function possible(estimate: MeanEstimate, scale: Scale): MeanEstimate {
+export function possible(estimate: MeanEstimate, scale: Scale): MeanEstimate {
   const { interval } = estimate;
   if (interval === null || scale.factor !== 100) return estimate;
   return { ...estimate, interval: [Math.max(-1, interval[0]), Math.min(1, interval[1])] };
@@ -208,6 +208,11 @@ function verdictOf(found: Found): readonly string[] {
   return [...one, ...told, ...untold, ...cautions(found), ...seedCaution(seeds)];
 }
 
+/** The level of each of so many intervals that all of them hold together with 95 % (Bonferroni). */
+export function pairLevel(count: number): number {
+  return 1 - 0.05 / Math.max(1, count);
+}
+
 /** Rewards that rose without the score, and judges that are rewards. */
 function cautions({ arms, score, scales }: Found): readonly string[] {
   return arms.flatMap(({ arm, own, overall, seenBy }) => {
@@ -233,7 +238,7 @@ function seedCaution(seeds: readonly number[]): readonly string[] {
     : [];
 }
 
-function sideOf(interval: Interval | null): 'above' | 'below' | 'open' {
+export function sideOf(interval: Interval | null): 'above' | 'below' | 'open' {
   if (interval === null) return 'open';
   return interval[0] > 0 ? 'above' : interval[1] < 0 ? 'below' : 'open';
 }

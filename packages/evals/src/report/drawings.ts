@@ -41,26 +41,37 @@ export async function drawingsSection({ evaluations }: RunRecord, pictures: Pict
 }
 
 /** The same prompts at each evaluation, when more than two kept pictures. */
-export async function stripsSection({ evaluations }: RunRecord, pictures: Pictures): Promise<Html> {
+export async function stripsSection(record: RunRecord, pictures: Pictures): Promise<Html> {
+  const strips = await promptStrips(record, pictures, { most: mostStrips, fewest: 3 });
+  if (strips.length === 0) return html``;
+  return html`<section><h2>The same prompts across training</h2><div class="strips">${strips}</div></section>`;
+}
+
+/** One strip for each of `most` prompts; none when fewer than `fewest` evaluations kept pictures. */
+export async function promptStrips(
+  { evaluations }: Pick<RunRecord, 'evaluations'>,
+  pictures: Pictures,
+  { most, fewest }: { readonly most: number; readonly fewest: number },
+): Promise<readonly Html[]> {
   const pictured = spaced(
     evaluations.filter(({ drawings }) => drawings.some(({ image }) => image !== null)),
     mostInStrip,
   );
   const first = pictured[0];
-  if (!first || pictured.length < 3) return html``;
+  if (!first || pictured.length < fewest) return [];
   const found = pictured.map(
     (evaluation) => new Map(evaluation.drawings.map((drawing) => [drawingKey(drawing), drawing])),
   );
   const strips: Html[] = [];
   const shown = first.drawings.filter(({ image }) => image !== null);
-  for (const start of taken(shown, (drawing) => drawing, mostStrips)) {
+  for (const start of taken(shown, (drawing) => drawing, most)) {
     const sides = pictured.flatMap((evaluation, i) => {
       const drawing = found[i]?.get(drawingKey(start));
       return drawing ? [{ drawing, evaluation }] : [];
     });
     strips.push(await card(sides, pictures));
   }
-  return html`<section><h2>The same prompts across training</h2><div class="strips">${strips}</div></section>`;
+  return strips;
 }
 
 interface Side {
