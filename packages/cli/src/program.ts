@@ -8,6 +8,7 @@ import { evaluateCommand } from './commands/evaluate.ts';
 import { generateCommand } from './commands/generate.ts';
 import { pluginsCommand } from './commands/plugins.ts';
 import { pretrainCommand } from './commands/pretrain.ts';
+import { reproduceCommand } from './commands/reproduce.ts';
 import { runsCommand } from './commands/runs.ts';
 import { scoreCommand } from './commands/score.ts';
 import { serveCommand } from './commands/serve.ts';
@@ -31,6 +32,7 @@ export function createProgram(): Command {
   const commands = [
     trainCommand(),
     compareCommand(),
+    reproduceCommand(),
     generateCommand(),
     describeCommand(),
     scoreCommand(),

@@ -27,6 +27,7 @@ describe('every command', () => {
     expect(leaves.map(([name]) => name)).toEqual([
       'train',
       'compare',
+      'reproduce',
       'generate',
       'describe',
       'score',
