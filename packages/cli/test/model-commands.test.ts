@@ -76,14 +76,18 @@ test('a photograph is made to fit, and that is said', slow, async () => {
   expect(unknown.stderr).toMatch(/GVU_MODEL_TEXT.*zebra/);
 });
 
-test('weights and adapters that are not there', slow, async () => {
-  const [model, adapter] = await Promise.all([
+test('weights and adapters that are not there, a place where no files can be', slow, async () => {
+  const [model, adapter, out, scale] = await Promise.all([
     run(['generate', prompt, '--model', './none']),
     run(['generate', prompt, '--adapter', 'none', ...tiny]),
+    run(['generate', prompt, '--out', 'pretrained/regular/config.json', ...tiny]),
+    run(['generate', prompt, '--scale', '65', ...tiny]),
   ]);
-  expect(model.stderr).toMatch(/GVU_SHAPES_MODEL.*none/);
-  expect(adapter.stderr).toMatch(/GVU_LORA_READ.*none/);
-  expect([model.code, adapter.code]).toEqual([1, 1]);
+  expect(model.stderr).toMatch(/^GVU_SHAPES_MODEL.*none/);
+  expect(adapter.stderr).toMatch(/^GVU_LORA_READ.*none/);
+  expect(out.stderr).toMatch(/^GVU_CLI_FILE.*config\.json' cannot be made: EEXIST/);
+  expect(scale.stderr).toContain('a whole number from 1 to 64');
+  expect([model.code, adapter.code, out.code, scale.code]).toEqual([1, 1, 1, 2]);
 });
 
 const small = {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { defineErrors, GvuError, isGvuError } from './errors.ts';
+import { defineErrors, GvuError, isGvuError, statementOf } from './errors.ts';
+import { reasonOf } from './thrown.ts';
 
 const table = defineErrors({ GVU_TEST_ONE: 'One.', GVU_TEST_TWO: 'Two.' });
 
@@ -45,4 +46,11 @@ describe('isGvuError', () => {
       expect(isGvuError(value)).toBe(false);
     },
   );
+});
+
+test('what happened is told alone, and as part of a sentence', () => {
+  const error = table.error('GVU_TEST_ONE', 'Got 5.', { hint: 'Give 6.' });
+  expect(statementOf(error)).toBe('Got 5.');
+  expect(reasonOf(error)).toBe('Got 5');
+  expect([new Error('No room:'), 'text', undefined].map(reasonOf)).toEqual(['No room', 'text', 'undefined']);
 });

@@ -46,6 +46,12 @@ export function isGvuError(value: unknown, code?: ErrorCode): value is GvuError 
   );
 }
 
+/** What an error of ours says happened: its message without the code before and the hint after it. */
+export function statementOf({ code, hint, message }: GvuError): string {
+  const full = message.startsWith(`${code}: `) ? message.slice(code.length + 2) : message;
+  return hint !== undefined && full.endsWith(` ${hint}`) ? full.slice(0, -hint.length - 1) : full;
+}
+
 /** The codes of one package, each with the one line that says what it means. */
 export interface ErrorTable<Code extends ErrorCode> {
   readonly codes: Readonly<Record<Code, string>>;

@@ -1,7 +1,15 @@
 export { type Config, compileConfig, defineConfig } from './config.ts';
 export { coreErrors } from './core-errors.ts';
 export { didYouMean, didYouMeanHint } from './did-you-mean.ts';
-export { defineErrors, type ErrorCode, type ErrorOptions, type ErrorTable, GvuError, isGvuError } from './errors.ts';
+export {
+  defineErrors,
+  type ErrorCode,
+  type ErrorOptions,
+  type ErrorTable,
+  GvuError,
+  isGvuError,
+  statementOf,
+} from './errors.ts';
 export {
   type BlobName,
   blobPath,
@@ -56,3 +64,4 @@ export {
 } from './random.ts';
 export { ServiceRegistry, type ServiceResolver, type ServiceToken, serviceToken } from './services.ts';
 export { syncDirectory } from './sync-directory.ts';
+export { reasonOf } from './thrown.ts';

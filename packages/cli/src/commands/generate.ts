@@ -1,5 +1,4 @@
 /** `gvu generate`: draws prompts as PNG files. */
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { randomStream } from '@gvu/core';
 import type { Pixels } from '@gvu/models';
@@ -33,7 +32,7 @@ export function generateCommand(): Command {
     .option('--out <directory>', 'where the files go', 'drawings')
     .addOption(
       new Option('--scale <n>', 'how many times each pixel is repeated in both directions')
-        .argParser(wholeNumber(1))
+        .argParser(wholeNumber(1, 64))
         .default(8),
     )
     .option('--json', 'one JSON object for each drawing')
@@ -54,10 +53,11 @@ async function generate(prompts: readonly string[], options: GenerateOptions): P
   const { count, seed, out, scale, json } = options;
   const { withModel } = await import('../model/open-model.ts');
   const { contactSheet } = await import('../images/contact-sheet.ts');
-  const { writePng } = await import('../images/image-file.ts');
+  const { makeDirectory, maxMegapixels, writePng } = await import('../images/image-file.ts');
   const { preview } = await import('../images/preview.ts');
   const { enlarge } = await import('../images/resample.ts');
 
+  await makeDirectory(out);
   // The place of the prompt in the list does not count: with others beside it, a prompt is drawn the same.
   const stream = (use: string) => randomStream(seed, `cli/${use}`);
   const requests = prompts.flatMap((prompt) => Array.from({ length: count }, (_, sample) => ({ prompt, sample })));
@@ -77,7 +77,6 @@ async function generate(prompts: readonly string[], options: GenerateOptions): P
     return done;
   });
 
-  await mkdir(out, { recursive: true });
   const names = fileNames(prompts);
   const rows = prompts.map((prompt, i) => {
     return { prompt, name: names[i] ?? '', images: images.slice(i * count, (i + 1) * count) };
@@ -92,16 +91,16 @@ async function generate(prompts: readonly string[], options: GenerateOptions): P
       else printJson({ file, prompt, seed, sample: i });
     }
   }
-  if (images.length > 1) {
-    const file = join(out, 'sheet.png');
-    const sheet = contactSheet(
-      rows.map((row) => row.images.map((image) => enlarge(image, scale))),
-      2 * scale,
-    );
-    await writePng(file, sheet);
-    if (json === undefined) print(file);
-    else note(`All drawings: ${file}`);
-  }
+  if (images.length < 2) return;
+  const sheet = contactSheet(
+    rows.map((row) => row.images),
+    { scale, maxPixels: maxMegapixels * 1e6 },
+  );
+  if (sheet === undefined) return note(`There is no sheet: ${images.length} drawings are too many for one.`);
+  const file = join(out, 'sheet.png');
+  await writePng(file, sheet);
+  if (json === undefined) print(file);
+  else note(`All drawings: ${file}`);
 }
 
 /** The words of each prompt as a file name that every system takes; a number tells apart those that would be the same. */

@@ -1,12 +1,13 @@
 /** Options that several commands have, and how their values are read. */
 import { InvalidArgumentError, Option } from 'commander';
 
-/** A whole number from `least`; commander shows what is wrong with others. */
-export function wholeNumber(least: number) {
+/** A whole number from `least`, up to `greatest` if given; commander shows what is wrong with others. */
+export function wholeNumber(least: number, greatest = Number.MAX_SAFE_INTEGER) {
   return (text: string): number => {
     const value = Number(text);
-    if (text.trim() !== '' && Number.isSafeInteger(value) && value >= least) return value;
-    throw new InvalidArgumentError(`It must be a whole number from ${least}.`);
+    if (text.trim() !== '' && Number.isSafeInteger(value) && value >= least && value <= greatest) return value;
+    const upTo = greatest < Number.MAX_SAFE_INTEGER ? ` to ${greatest}` : '';
+    throw new InvalidArgumentError(`It must be a whole number from ${least}${upTo}.`);
   };
 }
 

@@ -5,13 +5,16 @@ import { preview } from './preview.ts';
 
 const plain = (value: number): Pixels => ({ width: 2, height: 2, data: new Uint8Array(12).fill(value) });
 
-test('a sheet has a row for each list, on white', () => {
-  const sheet = contactSheet([[plain(1), plain(2)], [plain(3)]], 1);
-  expect([sheet.width, sheet.height]).toEqual([7, 7]);
-  const red = (x: number, y: number) => sheet.data[3 * (y * 7 + x)];
-  expect([red(0, 0), red(1, 1), red(2, 2), red(3, 1), red(4, 1), red(1, 4), red(4, 4)]).toEqual([
+test('a sheet has a row for each list, on white, enlarged as far as there is room', () => {
+  const rows = [[plain(1), plain(2)], [plain(3)]];
+  const sheet = contactSheet(rows, { scale: 3, maxPixels: 4 * 100 });
+  expect([sheet?.width, sheet?.height]).toEqual([20, 20]);
+  const red = (x: number, y: number) => sheet?.data[3 * (2 * y * 20 + 2 * x)];
+  expect([red(0, 0), red(2, 2), red(3, 3), red(4, 2), red(6, 2), red(2, 6), red(6, 6)]).toEqual([
     255, 1, 1, 255, 2, 3, 255,
   ]);
+  expect(contactSheet(rows, { scale: 3, maxPixels: 9 * 100 })).toMatchObject({ width: 30, height: 30 });
+  expect(contactSheet(rows, { scale: 3, maxPixels: 99 })).toBeUndefined();
 });
 
 test('a preview has two pixels a character, side by side as far as the width allows', () => {

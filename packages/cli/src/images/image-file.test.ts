@@ -61,6 +61,14 @@ describe('PNG', () => {
   });
 });
 
+test('an interlaced PNG', async () => {
+  // 5 x 3 grey pixels, of which (x, y) is 10 y + x, in the seven passes of Adam7.
+  const base64 =
+    'iVBORw0KGgoAAAANSUhEUgAAAAUAAAADCAAAAAEJWqqyAAAAHklEQVR4nGNgYGBhYGIQEZNgYGRmEBVn4OLm4eUDAAY4ALVRoqZvAAAAAElFTkSuQmCC';
+  const { data } = await readImage(await fileOf(Buffer.from(base64, 'base64')));
+  expect([...data].filter((_, i) => i % 3 === 0)).toEqual([0, 1, 2, 3, 4, 10, 11, 12, 13, 14, 20, 21, 22, 23, 24]);
+});
+
 test('JPEG, nearly as it was', async () => {
   const data = new Uint8Array(4 * 16 * 16).fill(200);
   const { pixels } = fitForModel(
@@ -81,18 +89,28 @@ test('what is lost is said', () => {
 
 describe('what is no image', () => {
   const png = encode({ ...noise(4, 4), channels: 3 });
-  const huge = Buffer.from(png);
-  huge.writeUInt32BE(1_000_000, 16);
-  huge.writeUInt32BE(1_000_000, 20);
+  const claiming = (width: number, height: number, of: Uint8Array = png) => {
+    const bytes = Buffer.from(of);
+    bytes.writeUInt32BE(width, 16);
+    bytes.writeUInt32BE(height, 20);
+    return bytes;
+  };
+  const blank = encode({ width: 2000, height: 2000, data: new Uint8Array(2000 * 2000), channels: 1 });
   test.each([
-    ['an empty file', new Uint8Array(0)],
-    ['a text', Buffer.from('<svg></svg>')],
-    ['a PNG cut short', png.slice(0, png.length - 20)],
-    ['a PNG that ends in its header', png.slice(0, 20)],
-    ['a PNG that claims a million times a million pixels', huge],
-    ['a JPEG cut short', Buffer.from([0xff, 0xd8, 0xff])],
-  ])('%s', async (_, bytes) => {
-    await expect(readImage(await fileOf(bytes))).rejects.toMatchObject({ code: 'GVU_CLI_IMAGE' });
+    ['an empty file', new Uint8Array(0), 'is neither a PNG nor a JPEG'],
+    ['a text', Buffer.from('<svg></svg>'), 'is neither a PNG nor a JPEG'],
+    ['a PNG cut short', png.slice(0, png.length - 20), 'its data cannot be unpacked'],
+    ['a PNG that ends in its header', png.slice(0, 20), 'it ends within its header'],
+    ['a PNG that claims a million times a million pixels', claiming(1e6, 1e6), 'it has 1000000 x 1000000 pixels'],
+    ['a PNG without a pixel', claiming(0, 4), 'it has 0 x 4 pixels'],
+    ['a PNG of fewer pixels than it claims', claiming(4, 5), 'it has 52 bytes of picture where 4 x 5 pixels take 65'],
+    ['a PNG whose data unpacks to far more', claiming(2, 2, blank), 'it holds more data than its size allows'],
+    ['a JPEG cut short', Buffer.from([0xff, 0xd8, 0xff]), 'cannot be read as an image'],
+  ])('%s', async (_, bytes, message) => {
+    await expect(readImage(await fileOf(bytes))).rejects.toMatchObject({
+      code: 'GVU_CLI_IMAGE',
+      message: expect.stringContaining(message),
+    });
   });
 
   test('a file that is not there, a directory', async () => {

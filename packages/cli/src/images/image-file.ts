@@ -1,5 +1,6 @@
 /** Images on disk: PNG and JPEG files in, PNG files out. Their content decides what they are, not their names. */
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { reasonOf } from '@gvu/core';
 import type { Pixels } from '@gvu/models';
 import {
   convertIndexedToRgb,
@@ -10,9 +11,10 @@ import {
 } from 'fast-png';
 import jpeg from 'jpeg-js';
 import { cliErrors } from '../errors.ts';
+import { checkPng } from './png-data.ts';
 
 /** More pixels than any photograph; a small file can claim more than the memory holds. */
-const maxMegapixels = 100;
+export const maxMegapixels = 100;
 
 /** Throws GVU_CLI_FILE, GVU_CLI_IMAGE. Transparent parts become white. */
 export async function readImage(file: string): Promise<Pixels> {
@@ -31,8 +33,7 @@ export function decodeImage(bytes: Buffer, name: string): Pixels {
     if (hasPngSignature(bytes)) return fromPng(bytes);
     if (bytes[0] === 0xff && bytes[1] === 0xd8) return fromJpeg(bytes);
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw cliErrors.error('GVU_CLI_IMAGE', `'${name}' cannot be read as an image: ${why}.`, {
+    throw cliErrors.error('GVU_CLI_IMAGE', `'${name}' cannot be read as an image: ${reasonOf(cause)}.`, {
       hint: 'The file is damaged or cut short; save it anew.',
       cause,
     });
@@ -56,18 +57,24 @@ export async function writePng(file: string, pixels: Pixels): Promise<void> {
   }
 }
 
-function fileError(file: string, done: 'read' | 'written', cause: unknown) {
-  const why = cause instanceof Error ? cause.message : String(cause);
-  return cliErrors.error('GVU_CLI_FILE', `'${file}' cannot be ${done}: ${why}.`, {
+/** With those above it. Throws GVU_CLI_FILE. */
+export async function makeDirectory(directory: string): Promise<void> {
+  try {
+    await mkdir(directory, { recursive: true });
+  } catch (cause) {
+    throw fileError(directory, 'made', cause);
+  }
+}
+
+function fileError(file: string, done: 'read' | 'written' | 'made', cause: unknown) {
+  return cliErrors.error('GVU_CLI_FILE', `'${file}' cannot be ${done}: ${reasonOf(cause)}.`, {
     hint: 'Check the name, the permissions and the space on the disk.',
     cause,
   });
 }
 
 function fromPng(bytes: Buffer): Pixels {
-  // The size stands at the beginning, before anything is unpacked.
-  if (bytes.length < 33) throw new Error('it ends within its header');
-  refuseHuge(bytes.readUInt32BE(16), bytes.readUInt32BE(20));
+  checkPng(bytes, maxMegapixels * 1e6);
   const png = decodePng(bytes);
   const { width, height, depth } = png;
   const { data, channels } = direct(png);
@@ -108,8 +115,4 @@ function fromJpeg(bytes: Buffer): Pixels {
     maxMemoryUsageInMB: 2048,
   });
   return { width, height, data };
-}
-
-function refuseHuge(width: number, height: number): void {
-  if (width * height > maxMegapixels * 1e6) throw new Error(`it has ${width} x ${height} pixels`);
 }

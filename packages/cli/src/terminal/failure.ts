@@ -1,5 +1,5 @@
 /** How a command ends when something went wrong: the one place that prints errors, and the exit codes of the program. */
-import { isGvuError } from '@gvu/core';
+import { isGvuError, statementOf } from '@gvu/core';
 import { paint, type Screen } from './terminal.ts';
 
 export const exitCodes = {
@@ -34,10 +34,10 @@ export function failureText(error: unknown, { verbose, screen }: { verbose: bool
 
 function summary(error: unknown, screen: Screen): string {
   if (isGvuError(error)) {
-    const { code, hint, message } = error;
-    const full = message.startsWith(`${code}: `) ? message.slice(code.length + 2) : message;
-    const what = hint !== undefined && full.endsWith(` ${hint}`) ? full.slice(0, -hint.length - 1) : full;
-    const head = `${paint(code, 'red', screen)}: ${what}`;
+    // What a plugin of ours refused is what the user is to mend; that it happened while something was made says nothing more.
+    if (error.code === 'GVU_PLUGIN_CREATE_FAILED' && isGvuError(error.cause)) return summary(error.cause, screen);
+    const { code, hint } = error;
+    const head = `${paint(code, 'red', screen)}: ${statementOf(error).trimEnd()}`;
     return hint === undefined ? head : `${head}\n${hint}`;
   }
   const what = error instanceof Error ? `${error.name}: ${error.message}` : String(error);

@@ -41,6 +41,16 @@ describe('errors', () => {
     );
   });
 
+  test('what a plugin refused is told as it told it', () => {
+    const wrapped = new GvuError('GVU_PLUGIN_CREATE_FAILED', 'Creating it threw GVU_CLI_USAGE.', { cause: known });
+    expect(failureText(wrapped, { verbose: false, screen })).toBe('GVU_CLI_USAGE: It is wrong.\nDo it right.');
+    expect(failureText(wrapped, { verbose: true, screen })).toContain('GVU_PLUGIN_CREATE_FAILED');
+    const strange = new GvuError('GVU_PLUGIN_CREATE_FAILED', 'Creating it threw TypeError.', { cause });
+    expect(failureText(strange, { verbose: false, screen })).toBe(
+      'GVU_PLUGIN_CREATE_FAILED: Creating it threw TypeError.',
+    );
+  });
+
   test('--verbose adds what lies underneath', () => {
     expect(failureText(known, { verbose: true, screen })).toMatch(/Caused by: TypeError: underneath\n +at /);
   });

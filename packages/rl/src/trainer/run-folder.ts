@@ -5,7 +5,7 @@
 import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { isRecord, type JsonValue, syncDirectory } from '@gvu/core';
+import { isRecord, type JsonValue, reasonOf, syncDirectory } from '@gvu/core';
 import { rlErrors } from '../errors.ts';
 import { type RunConfig, runConfig } from '../run/config.ts';
 
@@ -57,7 +57,7 @@ export async function claimRunFolder(folder: string, config: RunConfig): Promise
     await rename(temporary, join(folder, 'config.json'));
     await syncDirectory(folder);
   } catch (cause) {
-    throw rlErrors.error('GVU_RUN_WRITE', `The run folder '${folder}' could not be made.`, {
+    throw rlErrors.error('GVU_RUN_WRITE', `The run folder '${folder}' could not be made: ${reasonOf(cause)}.`, {
       hint: 'Choose a folder that is writable, on a disk that has room.',
       cause,
     });
