@@ -1,10 +1,10 @@
 /**
  * Checkpoints of a run: `checkpoints/step-000100/` with the adapter in PEFT's layout, the optimiser's moments and what else the next step
- * depends on. A directory appears whole or not at all. Randomness needs no state: it is a function of the step.
+ * depends on, with checksums. A directory appears whole or not at all. Randomness needs no state: it is a function of the step.
  */
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isRecord, syncDirectory } from '@gvu/core';
+import { isRecord, reasonOf, syncDirectory } from '@gvu/core';
 import type { Backend } from '@gvu/models';
 import {
   loraLayout,
@@ -17,6 +17,7 @@ import {
   writeSafetensors,
 } from '@gvu/onnx';
 import { rlErrors } from '../errors.ts';
+import { checkChecksums, writeChecksums } from './checksums.ts';
 import type { GuardMemory } from './guards.ts';
 import type { PolicyState, PolicyValues } from './policy-state.ts';
 
@@ -60,6 +61,7 @@ export async function writeCheckpoint(
       {},
     );
     await writeSynced(join(temporary, 'progress.json'), `${JSON.stringify(progress, undefined, 2)}\n`);
+    await writeChecksums(temporary);
     await syncDirectory(temporary);
     await rm(join(folder, name), { recursive: true, force: true });
     await rename(temporary, join(folder, name));
@@ -68,9 +70,9 @@ export async function writeCheckpoint(
     await rm(temporary, { recursive: true, force: true }).catch(() => {});
     throw rlErrors.error(
       'GVU_RUN_WRITE',
-      `The checkpoint of step ${progress.step} could not be written: ${reason(cause)}.`,
+      `The checkpoint of step ${progress.step} could not be written: ${reasonOf(cause)}.`,
       {
-        hint: 'Make room on the disk or mend the permissions, then resume the run: the checkpoint before is whole.',
+        hint: 'Make room on the disk or mend the permissions, then resume the run: it goes on from the checkpoint before, if there is one.',
         cause,
       },
     );
@@ -94,12 +96,16 @@ export async function listCheckpoints(
     .sort((a, b) => a.step - b.step);
 }
 
-/** Where the newest adapter of a run lies; undefined when there is no checkpoint. */
+/** Where the newest adapter of a run lies; undefined when there is no checkpoint. Throws GVU_RUN_CHECKPOINT when it is damaged. */
 export async function newestAdapter(
   run: string,
 ): Promise<{ readonly step: number; readonly path: string } | undefined> {
   const newest = (await listCheckpoints(run)).at(-1);
-  return newest && { step: newest.step, path: join(newest.path, 'adapter') };
+  if (!newest) return undefined;
+  await checkChecksums(newest.path, 'adapter/').catch((cause) => {
+    throw damaged(newest.path, cause);
+  });
+  return { step: newest.step, path: join(newest.path, 'adapter') };
 }
 
 /** The newest checkpoint of a run; undefined when there is none. Throws GVU_RUN_CHECKPOINT when it is damaged. */
@@ -107,6 +113,7 @@ export async function readCheckpoint(run: string, backend: Backend): Promise<Che
   const newest = (await listCheckpoints(run)).at(-1);
   if (!newest) return undefined;
   try {
+    await checkChecksums(newest.path);
     const { options, tensors } = await readAdapter(join(newest.path, 'adapter'), backend.modules);
     const { tensors: entries } = await openSafetensors(join(newest.path, 'optimiser.safetensors'));
     const saved = await readTensors(entries.values());
@@ -127,11 +134,15 @@ export async function readCheckpoint(run: string, backend: Backend): Promise<Che
       },
     };
   } catch (cause) {
-    throw rlErrors.error('GVU_RUN_CHECKPOINT', `The checkpoint '${newest.path}' cannot be used: ${reason(cause)}.`, {
-      hint: 'Remove this directory to go on from the checkpoint before it.',
-      cause,
-    });
+    throw damaged(newest.path, cause);
   }
+}
+
+function damaged(path: string, cause: unknown): Error {
+  return rlErrors.error('GVU_RUN_CHECKPOINT', `The checkpoint '${path}' cannot be used: ${reasonOf(cause)}.`, {
+    hint: 'Remove this directory to go on from the checkpoint before it.',
+    cause,
+  });
 }
 
 function parseProgress(text: string, step: number): RunProgress {
@@ -146,8 +157,4 @@ async function writeSynced(path: string, text: string): Promise<void> {
   await using file = await open(path, 'wx');
   await file.writeFile(text);
   await file.sync();
-}
-
-function reason(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
