@@ -30,6 +30,7 @@ import type {
 } from '../backend.ts';
 import { modelErrors } from '../errors.ts';
 import { inBatches, sharedRows } from './chunks.ts';
+import { drawingPlaces, type LineEnds, lineEndsOf } from './line-ends.ts';
 import { createPolicy } from './policy.ts';
 import { answerProgram, drawProgram, type ProgramOptions, readProgram } from './programs.ts';
 import { roundedLength, type SequenceRow, sequenceData } from './sequences.ts';
@@ -69,6 +70,7 @@ class AutoregressiveBackend implements Backend {
   readonly trainable: TrainablePolicy;
   readonly #spec: AutoregressiveSpec;
   readonly #runtime: Runtime;
+  readonly #lineEnds: LineEnds | undefined;
 
   constructor(spec: AutoregressiveSpec, runtime: Runtime) {
     const { rows, columns, width, height } = spec.image;
@@ -80,8 +82,10 @@ class AutoregressiveBackend implements Backend {
     this.modules = spec.model.modules;
     this.defaultTargets = spec.defaultTargets;
     this.sampler = spec.sampler;
+    this.#lineEnds = lineEndsOf(spec.image);
     this.trainable = createPolicy(spec.model, {
       steps: rows * columns,
+      lineEnds: this.#lineEnds,
       promptIds: (prompt) => this.#promptIds(prompt),
       padding: spec.sequences.padding,
       embeddings: spec.embeddings,
@@ -102,7 +106,7 @@ class AutoregressiveBackend implements Backend {
       const { shared: prompts, indices } = sharedRows(batch.map(({ ids }) => ids));
       const without = guidance ? prompts.map((ids) => sequences.unconditional?.(ids) ?? []) : [];
       const options = { rows: batch.length, length, adapter: use.adapter?.options };
-      const drawing = { steps, sampler, guidance, prompts: prompts.length };
+      const drawing = { steps, sampler, guidance, prompts: prompts.length, lineEnds: this.#lineEnds };
       const session = await this.#session('draw', { ...options, ...drawing }, () =>
         drawProgram(model, options, drawing),
       );
@@ -200,7 +204,8 @@ class AutoregressiveBackend implements Backend {
 
   #promptIds(prompt: string): readonly number[] {
     const ids = this.#spec.sequences.draw(prompt);
-    return this.#fitting({ ids, features: undefined }, this.image.decisions).ids;
+    const places = drawingPlaces(this.image.decisions, this.#lineEnds);
+    return this.#fitting({ ids, features: undefined }, places.length).ids;
   }
 
   /** Refuses a sequence that is longer, with what follows it, than the model was made for. */
