@@ -120,6 +120,7 @@ class AutoregressiveBackend implements Backend {
       };
       const found = await session.run(feeds, { ...running(use), fetch: ['tokens', 'policy', 'sampler'] });
       const [tokens, policy, drawn] = [found.tokens, found.policy, found.sampler].map((tensor) => byRow(tensor, steps));
+      this.#refuseNaN(policy);
       return batch.map(({ prompt }, i) => ({
         prompt,
         tokens: Int32Array.from(tokens?.[i] ?? []),
@@ -161,6 +162,7 @@ class AutoregressiveBackend implements Backend {
       };
       const { logProbs } = await session.run(feeds, { ...running(use), fetch: ['logProbs'] });
       const found = byRow(logProbs, textLength);
+      this.#refuseNaN(found);
       return batch.map(({ target }, i) => ({
         tokens: target.map((token) => tokenizer.decode([token])),
         logProbs: found[i]?.slice(0, target.length) ?? [],
@@ -256,6 +258,14 @@ class AutoregressiveBackend implements Backend {
       });
     this.#checkTokens(tokens);
     return { rows: image.rows, columns: image.columns, tokens };
+  }
+
+  /** The likeliest of NaN is token 0, and no number behind it would say so. */
+  #refuseNaN(logProbs: readonly (readonly number[])[] | undefined): void {
+    if (!logProbs?.some((row) => row.some(Number.isNaN))) return;
+    throw modelErrors.error('GVU_MODEL_NAN', `The model '${this.name}' computes NaN in ${this.#spec.model.dtype}.`, {
+      hint: 'Its weights or its adapter are broken, or too large for float16: get them again, or compute in float32.',
+    });
   }
 
   #checkTokens(tokens: Int32Array): void {
