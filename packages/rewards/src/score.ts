@@ -5,6 +5,7 @@
  * one broken image does not cost its batch. `zero` does the same and gives them 0. Both are counted, never silent.
  */
 import { rewardErrors } from './errors.ts';
+import { type Gate, gate } from './gate.ts';
 import type { Reward, RewardScores, Rollout } from './reward.ts';
 
 export interface RewardEntry {
@@ -12,6 +13,8 @@ export interface RewardEntry {
   /** Factor in the sum of rewards; 0 = only reported. */
   readonly weight: number;
   readonly onError: 'fail' | 'skip-sample' | 'zero';
+  /** By what another of the rewards says. Gates look at what rewards said before any gate. */
+  readonly gate?: Gate | undefined;
 }
 
 /** What one reward said, in the form that advantages are made of. */
@@ -23,6 +26,8 @@ export interface ScoredReward extends RewardScores {
   readonly failures: number;
   /** The first of these failures. */
   readonly firstFailure?: unknown;
+  /** Rollouts that its gate did not let through; absent without a gate. */
+  readonly gated?: number;
 }
 
 /**
@@ -47,7 +52,16 @@ export async function scoreRollouts(
   // Nothing may still be running when this returns.
   await Promise.allSettled(pending);
   signal.throwIfAborted();
-  return await Promise.all(pending);
+  const scores = await Promise.all(pending);
+  return scores.map((score, i) => gated(score, scores, entries[i]?.gate));
+}
+
+function gated(score: ScoredReward, scores: readonly ScoredReward[], by: Gate | undefined): ScoredReward {
+  if (!by) return score;
+  const guard = scores.find(({ name }) => name === by.by);
+  if (!guard) throw new RangeError(`There is no reward '${by.by}' to gate '${score.name}' by.`);
+  const values = gate(score.values, guard.values, by);
+  return { ...score, values, gated: guard.values.filter((value) => value < by.least).length };
 }
 
 async function scoreOne(entry: RewardEntry, rollouts: readonly Rollout[], signal: AbortSignal): Promise<ScoredReward> {

@@ -95,7 +95,9 @@ function planOf(
 ): ComparisonPlan {
   if (there && !asked) return there;
   if (!asked) throw new RangeError('unreachable: without a comparison in the folder, one is asked for');
-  const plan = planComparison(withBackendParts(host, asked.config), asked.rewards, asked.seeds);
+  // Each arm has its own reward, and the plan adds them all to the judges.
+  const { evaluation, prompts } = withBackendParts(host, { ...asked.config, rewards: [] });
+  const plan = planComparison({ ...asked.config, evaluation, prompts }, asked.rewards, asked.seeds);
   if (there) requireSame(folder, there, plan);
   return plan;
 }
