@@ -102,7 +102,8 @@ describe('contributes', () => {
     const options = { model: model() };
     await using backend = await host.create(backends, 'shapes', { options, deps: { runtime } });
     const encodePng = () => new Uint8Array();
-    const judge = await host.create(judges, 'shapes', { options, deps: { backend, adapter: undefined, encodePng } });
+    const deps = { backend, adapter: undefined, runtime, encodePng };
+    const judge = await host.create(judges, 'shapes', { options, deps });
     const unused = () => Promise.reject(new Error('Nothing is written or read.'));
     for (const [id, tasks] of [
       ['shapes-geneval', 6],

@@ -72,3 +72,42 @@ export const httpJudgeConfig = defineConfig({
     parallel: { type: 'integer', minimum: 1, maximum: 64, default: 4, description: 'Questions under way at a time.' },
   },
 });
+
+const onnxFolder = text('Directory of the ONNX file and of the files that say how to ask it.');
+const onnxFile = {
+  type: 'string',
+  minLength: 1,
+  default: 'model.onnx',
+  description: 'Path of the ONNX file in the directory.',
+} as const;
+
+export const onnxDetectorConfig = defineConfig({
+  type: 'object',
+  additionalProperties: false,
+  required: ['model'],
+  properties: {
+    model: onnxFolder,
+    file: onnxFile,
+    least: {
+      type: 'number',
+      minimum: 0,
+      maximum: 1,
+      default: 0.3,
+      description: 'Objects of no more confidence than this are not reported.',
+    },
+    colors: text(
+      "Directory of a CLIP model that tells objects' colours; GenEval's is ViT-L/14. Default: none are told.",
+    ),
+  },
+});
+
+export const onnxVqaConfig = defineConfig({
+  type: 'object',
+  additionalProperties: false,
+  required: ['model'],
+  properties: {
+    model: onnxFolder,
+    file: onnxFile,
+    yes: { type: 'string', minLength: 1, default: 'yes', description: 'The token whose probability is that of a yes.' },
+  },
+});
