@@ -2,7 +2,8 @@
  * Asks several rewards about the same rollouts, and keeps a failing one from ending a run that does not want to end.
  *
  * onError: `fail` rejects. `skip-sample` asks again about each rollout alone, and those that still fail are unscorable (NaN), so that
- * one broken image does not cost its batch. `zero` does the same and gives them 0. Both are counted, never silent.
+ * one broken image does not cost its batch. `zero` does the same and gives them 0. Both are counted, never silent. A reward that says
+ * itself on which rollouts it failed is not asked again.
  */
 import { rewardErrors } from './errors.ts';
 import { type Gate, gate } from './gate.ts';
@@ -67,12 +68,22 @@ function gated(score: ScoredReward, scores: readonly ScoredReward[], by: Gate | 
 async function scoreOne(entry: RewardEntry, rollouts: readonly Rollout[], signal: AbortSignal): Promise<ScoredReward> {
   const { reward, weight, onError } = entry;
   const { name, version } = reward;
+  const substitute = onError === 'zero' ? 0 : Number.NaN;
   try {
-    return { name, version, weight, failures: 0, ...(await ask(reward, rollouts, signal)) };
+    const { failed, ...scores } = await ask(reward, rollouts, signal);
+    if (!failed || failed.size === 0) return { name, version, weight, failures: 0, ...scores };
+    const [firstFailure] = failed.values();
+    if (onError === 'fail')
+      throw failure(
+        reward,
+        `failed on ${failed.size} of ${rollouts.length} rollouts: ${reasonOf(firstFailure)}`,
+        firstFailure,
+      );
+    const values = scores.values.map((value, row) => (failed.has(row) ? substitute : value));
+    return { name, version, weight, ...scores, values, failures: failed.size, firstFailure };
   } catch (firstFailure) {
     signal.throwIfAborted();
     if (onError === 'fail') throw firstFailure;
-    const substitute = onError === 'zero' ? 0 : Number.NaN;
     let failures = 0;
     const values: number[] = [];
     for (const rollout of rollouts) {
@@ -91,24 +102,31 @@ async function scoreOne(entry: RewardEntry, rollouts: readonly Rollout[], signal
 
 /** The answer of a reward, which is as little trusted as any plugin's. Rejects with GVU_REWARD_FAILED. */
 async function ask(reward: Reward, rollouts: readonly Rollout[], signal: AbortSignal): Promise<RewardScores> {
-  const failure = (problem: string, cause?: unknown) =>
-    rewardErrors.error('GVU_REWARD_FAILED', `The reward '${reward.name}' ${problem}.`, {
-      hint: 'Set its `onError` to skip-sample or zero to train on without these rollouts.',
-      cause,
-    });
   let scores: RewardScores;
   try {
     scores = await reward.score(rollouts, { signal });
   } catch (cause) {
-    throw failure(`failed: ${cause instanceof Error ? cause.message : String(cause)}`, cause);
+    throw failure(reward, `failed: ${reasonOf(cause)}`, cause);
   }
   const { values } = scores;
-  if (values.length !== rollouts.length) throw failure(`gave ${values.length} values for ${rollouts.length} rollouts`);
+  if (values.length !== rollouts.length)
+    throw failure(reward, `gave ${values.length} values for ${rollouts.length} rollouts`);
   const [low, high] = reward.range;
   const outside = values.findIndex(
     (value) => !Number.isNaN(value) && !(Number.isFinite(value) && value >= low && value <= high),
   );
   if (outside >= 0)
-    throw failure(`gave ${values[outside]} for rollout ${outside}, outside its range of ${low} to ${high}`);
+    throw failure(reward, `gave ${values[outside]} for rollout ${outside}, outside its range of ${low} to ${high}`);
   return scores;
+}
+
+function failure({ name }: Reward, problem: string, cause?: unknown): Error {
+  return rewardErrors.error('GVU_REWARD_FAILED', `The reward '${name}' ${problem}.`, {
+    hint: 'Set its `onError` to skip-sample or zero to train on without these rollouts.',
+    cause,
+  });
+}
+
+function reasonOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
 }

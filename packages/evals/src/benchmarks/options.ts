@@ -67,6 +67,14 @@ export const httpJudgeConfig = defineConfig({
   properties: {
     url: { type: 'string', pattern: '^https?://', description: 'Where questions are posted.' },
     identity: text('Who answers there, with its version; it stands in every result.'),
+    abilities: {
+      type: 'array',
+      minItems: 1,
+      uniqueItems: true,
+      items: { enum: ['answer', 'probability', 'detect', 'similarity'] },
+      default: ['answer'],
+      description: 'What the server can do.',
+    },
     tries: { type: 'integer', minimum: 1, maximum: 20, default: 6, description: 'Tries for each question.' },
     timeoutMs: { type: 'integer', minimum: 1, default: 60_000, description: 'Milliseconds that a try may take.' },
     parallel: { type: 'integer', minimum: 1, maximum: 64, default: 4, description: 'Questions under way at a time.' },
