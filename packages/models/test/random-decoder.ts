@@ -21,8 +21,7 @@ export const tinyConfig: DecoderConfig = {
   qkvBias: true,
   outputBias: false,
   mlpBias: false,
-  qkNorm: 'rms',
-  normsBehind: false,
+  qkNorm: true,
   tiedHead: false,
 };
 

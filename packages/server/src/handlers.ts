@@ -68,9 +68,8 @@ function modelHandlers(models: ModelService, runs: RunDirectory): Handlers {
 }
 
 function controlHandlers(control: RunControl): Handlers {
-  const start = control.start?.bind(control);
   return {
-    ...(start && { 'run.start': async ({ config }: Params<'run.start'>) => ({ run: await start(config) }) }),
+    'run.start': async ({ config }) => ({ run: await control.start(config) }),
     'run.pause': async ({ run }) => {
       await control.pause(run);
       return { run };

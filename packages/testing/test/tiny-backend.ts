@@ -29,8 +29,7 @@ const config: DecoderConfig = {
   qkvBias: false,
   outputBias: false,
   mlpBias: false,
-  qkNorm: 'none',
-  normsBehind: false,
+  qkNorm: false,
   tiedHead: false,
 };
 

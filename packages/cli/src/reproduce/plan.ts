@@ -30,6 +30,8 @@ export interface PlannedRun extends ReproducedPlace {
 }
 
 export interface ReproductionPlan {
+  /** The command line that plans the same. */
+  readonly command: string;
   readonly groups: readonly ScoreGroup[];
   /** The model behind the name of each base. */
   readonly bases: Readonly<Record<'weak' | 'regular', string>>;
@@ -37,6 +39,7 @@ export interface ReproductionPlan {
 }
 
 export interface PlanOptions {
+  readonly command: string;
   /** The preset with everything that the user changed and what the backend brings; options that it leaves open follow the base. */
   readonly config: RunConfig;
   readonly bases: ReproductionPlan['bases'];
@@ -54,7 +57,7 @@ interface Arm extends Omit<ReproducedPlace, 'seed' | 'folder'> {
 }
 
 /** Seed by seed, and the settings last: whenever it is stopped, the most important questions are the furthest. */
-export function planReproduction({ config, bases, seeds, groups, teacher }: PlanOptions): ReproductionPlan {
+export function planReproduction({ command, config, bases, seeds, groups, teacher }: PlanOptions): ReproductionPlan {
   const shared = withJudges(config);
   const arms = armsOf(shared, { seeds, teacher });
   const runs = Array.from({ length: seeds }, (_, i) => i).flatMap((i) =>
@@ -77,7 +80,7 @@ export function planReproduction({ config, bases, seeds, groups, teacher }: Plan
   );
   // With one seed, the settings would come between: they still are the last.
   const main = runs.filter(({ part }) => part === 'weak' || part === 'regular');
-  return { groups, bases, runs: [...main, ...runs.filter((run) => !main.includes(run))] };
+  return { command, groups, bases, runs: [...main, ...runs.filter((run) => !main.includes(run))] };
 }
 
 function armsOf(config: RunConfig, { seeds, teacher }: Pick<PlanOptions, 'seeds' | 'teacher'>): readonly Arm[] {
@@ -148,9 +151,10 @@ const name = { type: 'string', pattern: '^[A-Za-z0-9-]+$' } as const;
 const schema = defineConfig({
   type: 'object',
   additionalProperties: false,
-  required: ['format', 'groups', 'bases', 'runs'],
+  required: ['format', 'command', 'groups', 'bases', 'runs'],
   properties: {
     format: { const: 1 },
+    command: text,
     groups: {
       type: 'array',
       items: {
@@ -202,8 +206,13 @@ export async function readPlan(folder: string): Promise<ReproductionPlan | undef
     });
   }
   const source = `'${path}'`;
-  const { groups, bases, runs } = schema.parse(content, { source });
-  return { groups, bases, runs: runs.map((run) => ({ ...run, config: runConfig.parse(run.config, { source }) })) };
+  const { command, groups, bases, runs } = schema.parse(content, { source });
+  return {
+    command,
+    groups,
+    bases,
+    runs: runs.map((run) => ({ ...run, config: runConfig.parse(run.config, { source }) })),
+  };
 }
 
 /** Throws GVU_CLI_FILE. */

@@ -85,7 +85,14 @@ async function askedPlan(
   const model = (name: string) => (models === undefined ? name : resolve(models, name));
   const bases = { weak: model('weak'), regular: model('regular') };
   const [reward] = resolveOptions(host, config).rewards;
+  const command = [
+    `gvu reproduce --seeds ${seeds}`,
+    ...(steps === undefined ? [] : [`--steps ${steps}`]),
+    ...(models === undefined ? [] : [`--models ${models}`]),
+    ...(set ?? []).map((value) => `--set '${value}'`),
+  ].join(' ');
   return planReproduction({
+    command,
     config,
     bases,
     seeds,
@@ -194,14 +201,13 @@ async function reportOf(
   { folder, options }: Pick<Work, 'folder' | 'options'>,
 ): Promise<ReproductionReport> {
   const reproduction = await readReproduction(folder, { groups: plan.groups, places: plan.runs });
-  const { report = join(folder, 'report'), workers } = options;
-  const seeds = Math.max(...plan.runs.map(({ arm }) => plan.runs.filter((run) => run.arm === arm).length));
+  const { report = join(folder, 'report') } = options;
   const [cpu] = cpus();
   return await writeReproduction(reproduction, {
     folder,
     directory: report,
     facts: [
-      { label: 'command', text: `gvu reproduce --seeds ${seeds}${workers > 1 ? ` --workers ${workers}` : ''}` },
+      { label: 'command', text: plan.command },
       { label: 'machine', text: `${cpu?.model.trim()}, ${cpus().length} logical cores` },
     ],
   });

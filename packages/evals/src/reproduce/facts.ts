@@ -26,7 +26,10 @@ export function reproductionFacts({ arms, missing }: Reproduction): readonly Fac
   );
   const judges = Object.entries(first.evaluations[0]?.judges ?? {}).map(([name, version]) => `${name} ${version}`);
   const starts = records.map(({ startedAt }) => Date.parse(startedAt));
-  const ends = records.flatMap(({ endedAt }) => (endedAt === null ? [] : Date.parse(endedAt)));
+  const ends = records.map(({ endedAt }) => Date.parse(endedAt ?? ''));
+  const atOnce = starts.map(
+    (moment) => starts.filter((start, i) => start <= moment && moment < (ends[i] ?? start)).length,
+  );
   const sum = records.reduce((total, { ended }) => total + (ended?.seconds ?? 0), 0);
   return [
     ...[...bases].map(([base, text]) => ({ label: `${base} base`, text })),
@@ -37,7 +40,7 @@ export function reproductionFacts({ arms, missing }: Reproduction): readonly Fac
     { label: 'runs', text: `${runs.length} done${missing.length > 0 ? `, ${missing.length} not` : ''}` },
     {
       label: 'time',
-      text: `${duration(sum)} in all runs together; ${duration((Math.max(...ends) - Math.min(...starts)) / 1000)} from the first start to the last end`,
+      text: `${duration(sum)} in all runs together; ${duration((Math.max(...ends) - Math.min(...starts)) / 1000)} from the first start to the last end, up to ${Math.max(1, ...atOnce)} at a time`,
     },
     { label: 'begun', text: new Date(Math.min(...starts)).toISOString() },
   ];

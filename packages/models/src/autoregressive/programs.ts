@@ -8,7 +8,6 @@ import {
   causalMask,
   compile,
   concat,
-  constantData,
   createGraph,
   exactSampler,
   full,
@@ -19,8 +18,6 @@ import {
   generate,
   input,
   type LoraOptions,
-  less,
-  maximum,
   output,
   type Program,
   paddingMask,
@@ -28,13 +25,10 @@ import {
   type SamplerOptions,
   slice,
   type Tensor,
-  tensorData,
   tokenLogProb,
-  where,
 } from '@gvu/onnx';
 import { decodeBlocks, prefillBlocks, runBlocks } from '../decoder/decoder.ts';
 import type { TokenBatch } from '../decoder/rollout.ts';
-import { drawingPlaces, type LineEnds } from './line-ends.ts';
 import { type AutoregressiveModel, adapterInput, routedDecoder } from './model.ts';
 import {
   embedRouted,
@@ -65,7 +59,6 @@ export interface DrawOptions {
   readonly guidance?: Guidance | undefined;
   /** P, prompts that the B drawings share: each is gone through once. B by default. */
   readonly prompts?: number | undefined;
-  readonly lineEnds?: LineEnds | undefined;
 }
 
 /**
@@ -76,38 +69,27 @@ export interface DrawOptions {
 export function drawProgram(
   model: AutoregressiveModel,
   options: ProgramOptions,
-  { steps, sampler, guidance, prompts: count = options.rows, lineEnds }: DrawOptions,
+  { steps, sampler, guidance, prompts: count = options.rows }: DrawOptions,
 ): Program {
   const { rows, length } = options;
-  const places = drawingPlaces(steps, lineEnds);
   const graph = createGraph({ name: 'draw', target: model.target });
-  const routed = begin(graph, model, { ...options, positions: length + places.length });
+  const routed = begin(graph, model, { ...options, positions: length + steps });
   const prompts = declareSequences(graph, guidance ? 2 * count : count, length);
   const promptOf = count < rows ? input(graph, 'promptOf', { dtype: 'int64', shape: [rows] }) : undefined;
   const uniform = input(graph, 'uniform', { dtype: 'float32', shape: [steps, rows, 1] });
   const { firstId } = model.routes.image;
-  const placeTable = constantData(graph, tensorData('int64', [places.length], places));
-  const idOf = (token: Tensor, place: Tensor) => {
-    const id = add(token, firstId);
-    return lineEnds ? where(less(gather(placeTable, place), 0), lineEnds.id, id) : id;
-  };
-  // At a line end something is drawn too, and thrown away: all turns of a loop do the same.
   const drawn = continued(routed, prompts, {
-    steps: places.length,
+    steps,
     sampler,
     guidance,
-    uniform: lineEnds ? gather(uniform, maximum(placeTable, 0)) : uniform,
+    uniform,
     rowOf: promptOf && guidance ? concat([promptOf, add(promptOf, count)], 0) : promptOf,
     kind: 'image',
-    hasWords: lineEnds !== undefined,
-    idOf,
+    idOf: (token) => add(token, firstId),
   });
-  const free = places.flatMap((step, place) => (step < 0 ? [] : [place]));
-  const ofTokens = (x: Tensor) =>
-    lineEnds ? gather(x, constantData(graph, tensorData('int64', [steps], free)), 1) : x;
-  output('tokens', ofTokens(drawn.tokens));
-  output('policy', ofTokens(drawn.policyLogProbs));
-  output('sampler', ofTokens(drawn.samplerLogProbs));
+  output('tokens', drawn.tokens);
+  output('policy', drawn.policyLogProbs);
+  output('sampler', drawn.samplerLogProbs);
   return compile(graph);
 }
 
@@ -190,10 +172,8 @@ interface Continuation {
   readonly uniform: Tensor;
   /** What the new tokens are. */
   readonly kind: 'image' | 'text';
-  /** Whether words stand among image tokens: whatever `idOf` gives is looked at then. */
-  readonly hasWords?: boolean;
-  /** The id of a new token at a place, which counts from 0. */
-  readonly idOf: (token: Tensor, place: Tensor) => Tensor;
+  /** The id of a new token. */
+  readonly idOf: (token: Tensor) => Tensor;
   readonly features?: ShownFeatures | undefined;
   /** Which sequence each continuation belongs to, int64 [R]. By default there is one of each. */
   readonly rowOf?: Tensor | undefined;
@@ -205,7 +185,7 @@ function continued(routed: RoutedDecoder, batch: RealBatch, options: Continuatio
   const { graph } = decoder.modules;
   const { ids, positions, real } = batch;
   const [sequences = 0, length = 0] = ids.shape;
-  const { kind, hasWords = false, idOf, features, rowOf } = options;
+  const { kind, idOf, features, rowOf } = options;
   const [rows = sequences] = rowOf?.shape ?? [];
   const spread = (x: Tensor) => (rowOf ? gather(x, rowOf, 0) : x); // [S, ..] -> [R, ..]
   const logitsOf = kind === 'image' ? imageLogits : textLogits;
@@ -233,17 +213,15 @@ function continued(routed: RoutedDecoder, batch: RealBatch, options: Continuatio
       logits: spread(logitsOf(routed, ofLast(start.hidden), ofLast(places))),
       carried,
     },
-    decode: (token, place, [before = position, hiding = seen, ...caches]) => {
+    decode: (token, _iteration, [before = position, hiding = seen, ...caches]) => {
       const here = add(before, 1);
-      const id = idOf(token, place);
-      const what = hasWords ? imagePlaces(routed, id) : kind;
       const mask = concat([hiding, full(graph, { dtype: seen.dtype, shape: [rows, 1, 1, 1] }, 0)], 3);
       const decoded = decodeBlocks(decoder, {
-        hidden: embedRouted(routed, id, { places: what }),
+        hidden: embedRouted(routed, idOf(token), { places: kind }),
         positions: here,
         caches,
         mask,
-        changes: layerChanges(routed, what),
+        changes: layerChanges(routed, kind),
       });
       return { logits: logitsOf(routed, decoded.hidden, kind), carried: [here, mask, ...decoded.caches] };
     },

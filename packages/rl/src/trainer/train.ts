@@ -164,7 +164,6 @@ async function steps(run: Run, from: RunProgress): Promise<TrainResult> {
     adapter: state.live,
     judges,
     teacher,
-    kl: (drawings) => learner.klFromBase(drawings, backend.sampler.temperature),
   });
   const clock = stopwatch();
   const pace = new Pace();
