@@ -24,6 +24,7 @@ beforeAll(async () => {
     },
     'tokenizer.steps': 2,
     'tokenizer.batch': 2,
+    reading: { steps: 2, drawing: 2, reading: 2 },
     weak: { steps: 2, drawing: 2, reading: 2 },
     regular: { steps: 2, drawing: 2, reading: 2 },
     evaluation: { perCategory: 1, tests: 2, bestOf: 1 },
@@ -53,9 +54,13 @@ it('trains each reward with each seed, goes on where it was stopped, and says wh
   expect(before.arms.map(({ arm, seenBy }) => [arm, [...seenBy.keys()].toSorted()])).toEqual(
     ['gvu', 'detector', 'random'].map((arm) => [arm, ['detector', 'gvu', 'random']]),
   );
-  for (const { kl, seconds, exam } of before.arms) {
-    // What the default algorithm does not need, it does not compute.
-    expect([kl.length, seconds.every(Number.isFinite)]).toEqual([2, true]);
+  for (const { arm, kl, diversity, seconds, exam } of before.arms) {
+    for (const values of [kl, diversity, seconds]) {
+      expect(values).toHaveLength(2);
+      expect(values.every((value) => value >= 0)).toBe(true);
+    }
+    // A detector that finds nothing right in these drawings teaches nothing; chance always does.
+    if (arm === 'random') expect(Math.min(...kl)).toBeGreaterThan(0);
     expect(exam?.n).toBeGreaterThan(0);
   }
   expect(before.pairs.map(({ one, other }) => [one, other])).toEqual([

@@ -7,6 +7,8 @@ import type { GenEvalPlusOptions } from './benchmarks/geneval-pp/geneval-pp.ts';
 import type { ImagineOptions } from './benchmarks/imagine.ts';
 import { judges } from './benchmarks/judge.ts';
 import type { HttpJudgeOptions } from './benchmarks/judges/http.ts';
+import type { OnnxDetectorOptions } from './benchmarks/judges/onnx-detector.ts';
+import type { OnnxVqaOptions } from './benchmarks/judges/onnx-vqa.ts';
 import type { T2iOptions } from './benchmarks/t2i-compbench/t2i-compbench.ts';
 import type { PopeOptions } from './benchmarks/understanding/pope.ts';
 import type { TableKind, TableOptions } from './benchmarks/understanding/table.ts';
@@ -48,6 +50,12 @@ export default definePlugin({
     );
     provide(judges, 'http', async (options: HttpJudgeOptions, deps) =>
       (await import('./benchmarks/judges/http.ts')).httpJudge(options, deps),
+    );
+    provide(judges, 'onnx-detector', async (options: OnnxDetectorOptions, deps) =>
+      (await import('./benchmarks/judges/onnx-detector.ts')).onnxDetector(options, deps),
+    );
+    provide(judges, 'onnx-vqa', async (options: OnnxVqaOptions, deps) =>
+      (await import('./benchmarks/judges/onnx-vqa.ts')).onnxVqa(options, deps),
     );
   },
 });

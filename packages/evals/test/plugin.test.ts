@@ -8,6 +8,8 @@ import {
   dpgConfig,
   httpJudgeConfig,
   metadataConfig,
+  onnxDetectorConfig,
+  onnxVqaConfig,
   popeConfig,
   t2iConfig,
   tableConfig,
@@ -32,6 +34,8 @@ it.each([
   ['pope', popeConfig],
   ['table', tableConfig],
   ['http-judge', httpJudgeConfig],
+  ['onnx-detector', onnxDetectorConfig],
+  ['onnx-vqa', onnxVqaConfig],
 ])('publishes the schema %s', async (name, { schema }) => {
   await expect(`${JSON.stringify(schema, null, 2)}\n`).toMatchFileSnapshot(join(root, 'schema', `${name}.json`));
   const properties = typeof schema === 'object' ? Object.entries(schema.properties ?? {}) : [];

@@ -33,14 +33,16 @@ const llama: DecoderConfig = {
   qkvBias: false,
   outputBias: false,
   mlpBias: false,
-  qkNorm: false,
+  qkNorm: 'none',
+  normsBehind: false,
   tiedHead: false,
 };
 const decoders: Readonly<Record<string, DecoderConfig>> = {
   'as Llama: grouped heads, own head': llama,
   'as Qwen2: biases on q, k and v, tied head': { ...llama, qkvBias: true, tiedHead: true },
-  'as Qwen3: normed heads of another width': { ...llama, headDim: 6, qkNorm: true },
-  'with everything': { ...llama, qkvBias: true, outputBias: true, mlpBias: true, qkNorm: true, tiedHead: true },
+  'as Qwen3: normed heads of another width': { ...llama, headDim: 6, qkNorm: 'rms' },
+  'as Chameleon 30B: heads with norms of their own, norms behind': { ...llama, qkNorm: 'layer', normsBehind: true },
+  'with everything': { ...llama, qkvBias: true, outputBias: true, mlpBias: true, qkNorm: 'rms', tiedHead: true },
 };
 
 let runtime: Runtime;

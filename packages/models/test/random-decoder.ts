@@ -21,7 +21,8 @@ export const tinyConfig: DecoderConfig = {
   qkvBias: true,
   outputBias: false,
   mlpBias: false,
-  qkNorm: true,
+  qkNorm: 'rms',
+  normsBehind: false,
   tiedHead: false,
 };
 

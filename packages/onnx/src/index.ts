@@ -2,6 +2,7 @@ export { type CheckOptions, checkGradients, type GradientError, type RandomInput
 export { checkpoint } from './autodiff/checkpoint.ts';
 export { type GradientRule, gradients } from './autodiff/grad.ts';
 export { compile } from './codec/encode.ts';
+export { fileProgram } from './codec/file-program.ts';
 export { type ImportOptions, importModel } from './codec/import-model.ts';
 export { type DescribedValue, type ModelDescription, type OperatorCount, readModel } from './codec/read-model.ts';
 export { type DType, type DTypeArrays, dtypes, type FloatDType, type TensorArray } from './dtype.ts';

@@ -1,5 +1,5 @@
 export { rewardErrors } from './errors.ts';
-export { type GateOptions, gate } from './gate.ts';
+export type { Gate } from './gate.ts';
 export { type GvuOptions, type GvuPmiOptions, gvu, gvuConfig, gvuLog, gvuPmi, gvuPmiConfig } from './gvu.ts';
 export * from './image-level/index.ts';
 export { type JpegSizeOptions, jpegSize, jpegSizeConfig } from './jpeg-size.ts';

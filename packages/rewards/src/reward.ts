@@ -41,6 +41,8 @@ export interface Reward {
 export interface RewardScores {
   /** [B]; NaN = this rollout cannot be judged. */
   readonly values: readonly number[];
+  /** Of rollouts that are NaN because something went wrong, by row: what. The caller's `onError` decides about them. */
+  readonly failed?: ReadonlyMap<number, unknown>;
   /** For rewards made of the likelihood of the prompt: the log-probability of each of its tokens, given the image. [B] */
   readonly perToken?: readonly PromptTrace[];
   /** Anything else that explains the numbers, for people to look at. [B] */

@@ -137,4 +137,27 @@ describe('a gate', () => {
     const options = { least: 0.5, otherwise: -1 };
     expect(gate([1, 2, 3, nan, 5], [0.5, 0.4, nan, 1, 0.9], options)).toEqual([1, -1, nan, nan, 5]);
   });
+
+  it('works between the rewards of a run, whatever their order, and counts', async () => {
+    const named = (name: string, factor: number) =>
+      lengthReward({
+        name,
+        range: [-10, 10],
+        score: async (batch) => ({ values: batch.map(({ prompt }) => factor * prompt.length) }),
+      });
+    const gates = (by: string, least: number) => ({ by, least, otherwise: -9 });
+    const [first, guard] = await scoreRollouts(
+      [
+        { ...entry(named('wanted', 1)), gate: gates('guard', -4) },
+        // The guard is gated itself, which the first one does not see.
+        { ...entry(named('guard', -1)), weight: 0, gate: gates('wanted', 5) },
+      ],
+      rollouts,
+    );
+    expect(first).toMatchObject({ values: [1, 2, -9, 4], gated: 1 });
+    expect(guard).toMatchObject({ values: [-9, -9, -6, -9], gated: 3 });
+    await expect(scoreRollouts([{ ...entry(named('a', 1)), gate: gates('b', 0) }], rollouts)).rejects.toThrow(
+      "no reward 'b' to gate 'a' by",
+    );
+  });
 });

@@ -2,9 +2,11 @@
  * Asks several rewards about the same rollouts, and keeps a failing one from ending a run that does not want to end.
  *
  * onError: `fail` rejects. `skip-sample` asks again about each rollout alone, and those that still fail are unscorable (NaN), so that
- * one broken image does not cost its batch. `zero` does the same and gives them 0. Both are counted, never silent.
+ * one broken image does not cost its batch. `zero` does the same and gives them 0. Both are counted, never silent. A reward that says
+ * itself on which rollouts it failed is not asked again.
  */
 import { rewardErrors } from './errors.ts';
+import { type Gate, gate } from './gate.ts';
 import type { Reward, RewardScores, Rollout } from './reward.ts';
 
 export interface RewardEntry {
@@ -12,6 +14,8 @@ export interface RewardEntry {
   /** Factor in the sum of rewards; 0 = only reported. */
   readonly weight: number;
   readonly onError: 'fail' | 'skip-sample' | 'zero';
+  /** By what another of the rewards says. Gates look at what rewards said before any gate. */
+  readonly gate?: Gate | undefined;
 }
 
 /** What one reward said, in the form that advantages are made of. */
@@ -23,6 +27,8 @@ export interface ScoredReward extends RewardScores {
   readonly failures: number;
   /** The first of these failures. */
   readonly firstFailure?: unknown;
+  /** Rollouts that its gate did not let through; absent without a gate. */
+  readonly gated?: number;
 }
 
 /**
@@ -47,18 +53,37 @@ export async function scoreRollouts(
   // Nothing may still be running when this returns.
   await Promise.allSettled(pending);
   signal.throwIfAborted();
-  return await Promise.all(pending);
+  const scores = await Promise.all(pending);
+  return scores.map((score, i) => gated(score, scores, entries[i]?.gate));
+}
+
+function gated(score: ScoredReward, scores: readonly ScoredReward[], by: Gate | undefined): ScoredReward {
+  if (!by) return score;
+  const guard = scores.find(({ name }) => name === by.by);
+  if (!guard) throw new RangeError(`There is no reward '${by.by}' to gate '${score.name}' by.`);
+  const values = gate(score.values, guard.values, by);
+  return { ...score, values, gated: guard.values.filter((value) => value < by.least).length };
 }
 
 async function scoreOne(entry: RewardEntry, rollouts: readonly Rollout[], signal: AbortSignal): Promise<ScoredReward> {
   const { reward, weight, onError } = entry;
   const { name, version } = reward;
+  const substitute = onError === 'zero' ? 0 : Number.NaN;
   try {
-    return { name, version, weight, failures: 0, ...(await ask(reward, rollouts, signal)) };
+    const { failed, ...scores } = await ask(reward, rollouts, signal);
+    if (!failed || failed.size === 0) return { name, version, weight, failures: 0, ...scores };
+    const [firstFailure] = failed.values();
+    if (onError === 'fail')
+      throw failure(
+        reward,
+        `failed on ${failed.size} of ${rollouts.length} rollouts: ${reasonOf(firstFailure)}`,
+        firstFailure,
+      );
+    const values = scores.values.map((value, row) => (failed.has(row) ? substitute : value));
+    return { name, version, weight, ...scores, values, failures: failed.size, firstFailure };
   } catch (firstFailure) {
     signal.throwIfAborted();
     if (onError === 'fail') throw firstFailure;
-    const substitute = onError === 'zero' ? 0 : Number.NaN;
     let failures = 0;
     const values: number[] = [];
     for (const rollout of rollouts) {
@@ -77,24 +102,31 @@ async function scoreOne(entry: RewardEntry, rollouts: readonly Rollout[], signal
 
 /** The answer of a reward, which is as little trusted as any plugin's. Rejects with GVU_REWARD_FAILED. */
 async function ask(reward: Reward, rollouts: readonly Rollout[], signal: AbortSignal): Promise<RewardScores> {
-  const failure = (problem: string, cause?: unknown) =>
-    rewardErrors.error('GVU_REWARD_FAILED', `The reward '${reward.name}' ${problem}.`, {
-      hint: 'Set its `onError` to skip-sample or zero to train on without these rollouts.',
-      cause,
-    });
   let scores: RewardScores;
   try {
     scores = await reward.score(rollouts, { signal });
   } catch (cause) {
-    throw failure(`failed: ${cause instanceof Error ? cause.message : String(cause)}`, cause);
+    throw failure(reward, `failed: ${reasonOf(cause)}`, cause);
   }
   const { values } = scores;
-  if (values.length !== rollouts.length) throw failure(`gave ${values.length} values for ${rollouts.length} rollouts`);
+  if (values.length !== rollouts.length)
+    throw failure(reward, `gave ${values.length} values for ${rollouts.length} rollouts`);
   const [low, high] = reward.range;
   const outside = values.findIndex(
     (value) => !Number.isNaN(value) && !(Number.isFinite(value) && value >= low && value <= high),
   );
   if (outside >= 0)
-    throw failure(`gave ${values[outside]} for rollout ${outside}, outside its range of ${low} to ${high}`);
+    throw failure(reward, `gave ${values[outside]} for rollout ${outside}, outside its range of ${low} to ${high}`);
   return scores;
+}
+
+function failure({ name }: Reward, problem: string, cause?: unknown): Error {
+  return rewardErrors.error('GVU_REWARD_FAILED', `The reward '${name}' ${problem}.`, {
+    hint: 'Set its `onError` to skip-sample or zero to train on without these rollouts.',
+    cause,
+  });
+}
+
+function reasonOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
 }

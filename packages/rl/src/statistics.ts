@@ -29,3 +29,17 @@ export function standardised(values: readonly number[], epsilon: number): readon
   const scale = unbiasedStd(values) + epsilon;
   return values.map((value) => (value - centre) / scale);
 }
+
+/** Pearson's correlation of the pairs of which both values are there; NaN for fewer than three, or where one side does not vary. */
+export function correlation(a: readonly number[], b: readonly number[]): number {
+  const pairs = a.flatMap((x, i) => {
+    const y = b[i] ?? Number.NaN;
+    return Number.isNaN(x) || Number.isNaN(y) ? [] : [[x, y] as const];
+  });
+  if (pairs.length < 3) return Number.NaN;
+  const [xMean, yMean] = [mean(pairs.map(([x]) => x)), mean(pairs.map(([, y]) => y))];
+  const sum = (of: (x: number, y: number) => number) =>
+    pairs.reduce((total, [x, y]) => total + of(x - xMean, y - yMean), 0);
+  const spread = Math.sqrt(sum((x) => x * x) * sum((_, y) => y * y));
+  return spread > 0 ? Math.max(-1, Math.min(1, sum((x, y) => x * y) / spread)) : Number.NaN;
+}

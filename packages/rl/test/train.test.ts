@@ -148,6 +148,11 @@ describe('training', () => {
     expect(
       (await dataOf(folder, 'evaluation')).every(({ judge }) => judge !== undefined && judge.right > judge.wrong),
     ).toBe(true);
+    for (const { signs } of await dataOf(folder, 'evaluation')) {
+      expect(signs?.saturation).toBeGreaterThan(0);
+      expect(signs).toMatchObject({ diversity: null, kl: expect.any(Number) });
+    }
+    expect((await dataOf(folder, 'step')).every(({ metrics }) => (metrics.diversity ?? 0) > 0)).toBe(true);
     expect((await dataOf(folder, 'checkpoint')).map(({ step }) => step)).toEqual([2, 4, 6]);
     const rollouts = await dataOf(folder, 'rollout');
     expect(rollouts).toHaveLength(6 * 4);
@@ -156,6 +161,20 @@ describe('training', () => {
     expect(first?.traces.read?.logProbs).toHaveLength(1);
     expect((await readBlob(folder, first?.image ?? '')).subarray(1, 4).toString()).toBe('PNG');
     expect((await readdir(join(folder, 'checkpoints'))).toSorted()).toEqual(['step-000004', 'step-000006']);
+  });
+
+  it('measures how far it has gone from the base, as the algorithm does that needs it, whoever asks for it', async () => {
+    // The evaluation after step 3 and step 4 meet the same policy on other drawings.
+    const config = toyConfig({ steps: 4, promptsPerStep: 64, evaluation: { every: 3, perTag: 150, tests: 0 } });
+    const { folder } = await run(config, { algorithm: grpo(grpoConfig.parse({ beta: 1e-6 }, source)) });
+    const [before, after] = (await dataOf(folder, 'evaluation')).map(({ signs }) => signs?.kl ?? Number.NaN);
+    const step = (await dataOf(folder, 'step'))[3]?.metrics.kl ?? Number.NaN;
+    expect(before).toBe(0);
+    expect(step).toBeGreaterThan(0.01);
+    expect(Math.abs((after ?? Number.NaN) / step - 1)).toBeLessThan(0.1);
+    const unasked = await run(config);
+    expect((await dataOf(unasked.folder, 'step'))[3]?.metrics.kl).toBeUndefined();
+    expect((await dataOf(unasked.folder, 'evaluation'))[1]?.signs?.kl).toBeCloseTo(after ?? Number.NaN, 3);
   });
 });
 

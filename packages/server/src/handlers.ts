@@ -68,8 +68,9 @@ function modelHandlers(models: ModelService, runs: RunDirectory): Handlers {
 }
 
 function controlHandlers(control: RunControl): Handlers {
+  const start = control.start?.bind(control);
   return {
-    'run.start': async ({ config }) => ({ run: await control.start(config) }),
+    ...(start && { 'run.start': async ({ config }: Params<'run.start'>) => ({ run: await start(config) }) }),
     'run.pause': async ({ run }) => {
       await control.pause(run);
       return { run };

@@ -6,6 +6,6 @@ export { type BackendServiceOptions, serveBackend } from './models/backend-servi
 export type { GeneratedPicture, ModelCallOptions, ModelService } from './models/model-service.ts';
 export type { ServerOptions } from './options.ts';
 export type { Scope } from './protocol/hello.ts';
-export type { RunControl } from './run-control.ts';
+export type { RunControl, Steered } from './run-control.ts';
 export { createServer, type RunServer } from './server.ts';
 export type { ServerLogEntry } from './server-context.ts';

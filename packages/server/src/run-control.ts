@@ -1,10 +1,14 @@
 /** Steering of training, as the server needs it; the command line, which holds the trainer, implements it. */
 import type { JsonValue } from '@gvu/core';
 
-/** Each throws a GvuError that the client is told, for instance of a run that is not training. */
+export type Steered = 'running' | 'paused';
+
+/** The methods throw GvuErrors that the client is told, for instance of a run that is not training. */
 export interface RunControl {
-  /** Starts a run and returns its name. `config` is what a client sent: validate it. */
-  start(config: JsonValue): Promise<string>;
+  /** The runs that can be steered here at this moment, by name. */
+  steered(): ReadonlyMap<string, Steered>;
+  /** Starts a run and returns its name. `config` is what a client sent: validate it. Absent where none can be started. */
+  start?(config: JsonValue): Promise<string>;
   /** Holds after the current step. */
   pause(run: string): Promise<void>;
   resume(run: string): Promise<void>;

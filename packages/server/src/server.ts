@@ -39,7 +39,8 @@ export interface RunServer extends AsyncDisposable {
 export async function createServer(given: ServerOptions): Promise<RunServer> {
   const options = resolveOptions(given);
   const { host, limits, tls, log = () => undefined } = options;
-  const runs = new RunDirectory(options.runs);
+  const { control } = options;
+  const runs = new RunDirectory(options.runs, control && (() => control.steered()));
   const tokens = new Tokens(options.tokens, options.anonymous);
   const origins = new Origins(options.origins, options.loopback);
   const serverFeed = new ServerFeed();
@@ -83,7 +84,7 @@ export async function createServer(given: ServerOptions): Promise<RunServer> {
     // With none in common the first offer is accepted, or none, only to close with a code that the client can read.
     handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : ([...offered][0] ?? false)),
   });
-  const http: Server = tls ? createHttpsServer({ ...tls }) : createHttpServer();
+  const http: Server = tls ? secureServer(tls) : createHttpServer();
   http.on('request', (request, response) => {
     answerHttp(request, response, { runs, tokens, origins, pages: options.pages }).catch((error) => {
       log({ event: 'failed', error });
@@ -139,7 +140,7 @@ export async function createServer(given: ServerOptions): Promise<RunServer> {
     try {
       const list = await runs.list();
       const state = list
-        .map(({ run, epoch, state }) => `${run} ${epoch} ${state}`)
+        .map(({ run, epoch, state, steered }) => `${run} ${epoch} ${state} ${steered}`)
         .sort()
         .join();
       if (state !== known) serverFeed.add('server.runs', { runs: list.map((run): JsonValue => ({ ...run })) });
@@ -170,6 +171,18 @@ export async function createServer(given: ServerOptions): Promise<RunServer> {
       await feeds[Symbol.asyncDispose]();
     },
   };
+}
+
+function secureServer({ cert, key }: NonNullable<ServerOptions['tls']>): Server {
+  try {
+    return createHttpsServer({ cert, key });
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw serverErrors.error('GVU_SERVER_OPTIONS', `The certificate and its key cannot be used: ${why}.`, {
+      hint: 'Give both in PEM, the key without a password.',
+      cause,
+    });
+  }
 }
 
 /** Gives clients a moment to say goodbye too. */

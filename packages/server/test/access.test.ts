@@ -80,6 +80,7 @@ test('a foreign web page is refused before anything is said, and logged', async 
 test('scopes: reading, the model and control are apart', async () => {
   const calls: string[] = [];
   const control = {
+    steered: () => new Map([['a', 'paused'] as const]),
     start: async () => 'new',
     pause: async (run: string) => void calls.push(`pause ${run}`),
     resume: async () => undefined,
@@ -100,6 +101,9 @@ test('scopes: reading, the model and control are apart', async () => {
     expect(await ask(token, 'run.pause', { run: 'a' })).toBe('GVU_SERVER_SCOPE');
   }
   expect(calls).toEqual(['pause a']);
+  await using log = await openRun(set.folder.path, 'a');
+  await log.flush();
+  expect(await ask(boss, 'runs', {})).toMatchObject({ runs: [{ run: 'a', state: 'open', steered: 'paused' }] });
   expect(await ask(boss, 'generate', { prompt: 'x' })).toBe('GVU_SERVER_METHOD');
   expect(await ask(boss, 'toString', {})).toBe('GVU_SERVER_METHOD');
   expect(await ask(boss, 'run.pause', {})).toBe('GVU_SERVER_MESSAGE');
@@ -148,6 +152,8 @@ test('unsafe options are refused with every problem', async () => {
     anonymous: ['control'],
   });
   await expect(weak).rejects.toMatchObject({ details: { problems: { length: 2 } } });
+  const noCertificate = createServer({ runs: 'x', tls: { cert: 'cert', key: 'key' } });
+  await expect(noCertificate).rejects.toMatchObject({ code: 'GVU_SERVER_OPTIONS' });
 });
 
 test('a port that is taken', async () => {

@@ -17,13 +17,13 @@ export class RawClient implements Disposable {
   readonly binary: Buffer[] = [];
   readonly #messages: ServerMessage[] = [];
   #wake: () => void = () => undefined;
-  #over: boolean = false;
+  #end: string | undefined;
 
   private constructor(url: string, { protocols = ['gvu.v1'], headers = {}, ca }: RawOptions) {
     this.socket = new WebSocket(url, protocols, { headers, ca });
     this.closed = new Promise((resolve) =>
       this.socket.on('close', (code, reason) => {
-        this.#over = true;
+        this.#end = `${code} ${reason}`;
         this.#wake();
         resolve({ code, reason: reason.toString() });
       }),
@@ -66,7 +66,7 @@ export class RawClient implements Disposable {
       for (let message = this.#messages.shift(); message; message = this.#messages.shift()) {
         if (isOf(message, ops)) return message;
       }
-      if (this.#over) throw new Error(`The connection ended before a message "${ops}".`);
+      if (this.#end !== undefined) throw new Error(`The connection ended (${this.#end}) before a message "${ops}".`);
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });

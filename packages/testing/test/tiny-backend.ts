@@ -29,7 +29,8 @@ const config: DecoderConfig = {
   qkvBias: false,
   outputBias: false,
   mlpBias: false,
-  qkNorm: false,
+  qkNorm: 'none',
+  normsBehind: false,
   tiedHead: false,
 };
 

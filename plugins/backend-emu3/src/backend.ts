@@ -19,23 +19,25 @@ export interface Emu3Options {
   readonly rows: number;
   readonly columns: number;
   readonly guidance: number;
+  /** What guidance leads away from; '' = no words. */
+  readonly negativePrompt: string;
   /** 0 = all. */
   readonly topK: number;
   readonly dtype: 'float32' | 'float16';
 }
 
 /** Changes when the same checkpoint would draw otherwise. */
-const codeVersion = '1';
+const codeVersion = '2';
 
 /** Opens a checkpoint. Its programs run in the runtime, which it does not close. Throws what `openEmu3` throws. */
 export async function createEmu3Backend(
-  { model: directory, rows, columns, guidance, topK, dtype }: Emu3Options,
+  { model: directory, rows, columns, guidance, negativePrompt, topK, dtype }: Emu3Options,
   { runtime }: BackendDeps,
 ): Promise<Backend> {
   const target: Target = runtime.info().device === 'cuda' ? 'cuda' : 'cpu';
   const { config, checkpoint, tokens, model } = await openEmu3(directory, { target, dtype });
   const { codes, codeWidth, maxTokens } = config;
-  const facts = { rows, columns, guidance, dtype };
+  const facts = { rows, columns, guidance, negativePrompt, dtype };
   const fingerprint = await weightsFingerprint(checkpoint.tensors.values(), [JSON.stringify(facts)]);
   const codebook = checkpoint.tensors.get(codebookName);
   if (!codebook) throw modelErrors.error('GVU_MODEL_WEIGHTS', `'${codebookName}' is missing.`);
@@ -48,10 +50,16 @@ export async function createEmu3Backend(
       sampler: { temperature: 1, topK: Math.min(topK, codes), topP: 1, minP: 0 },
       model,
       tokenizer: tokens.tokenizer,
-      sequences: emu3Sequences(tokens, { rows, columns }),
+      sequences: emu3Sequences(tokens, { rows, columns, negativePrompt }),
       codec: await createImageCodec(codebook, { rows, columns }),
       representations: ['emitted-tokens'],
-      image: { rows, columns, width: columns * pixelsPerToken, height: rows * pixelsPerToken },
+      image: {
+        rows,
+        columns,
+        width: columns * pixelsPerToken,
+        height: rows * pixelsPerToken,
+        lineEnd: tokens.control.lineEnd,
+      },
       guidance: guidance === 1 ? undefined : { scale: guidance, formula: 'u + w(c - u)' },
       maxTokens,
       embeddings: (graph, drawn) => {

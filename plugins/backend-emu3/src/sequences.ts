@@ -1,7 +1,7 @@
 /**
  * The token sequences of Emu3, where the size of an image is written in words, "rows*columns":
  *
- * Drawing:  <begin> prompt <image start> size <image token>, and then its tokens
+ * Drawing:  <begin> prompt <image start> size <image token>, and then its tokens, a line end between two rows
  * Reading:  <begin> "You are a helpful assistant. USER: " image instruction ". ASSISTANT:"
  *           with image = <image start> size <image token> rows, a line end behind each, <last line end> <image end>
  *
@@ -14,8 +14,9 @@ export const describeInstruction = 'Describe the image.';
 
 export function emu3Sequences(
   { tokenizer, control, firstId }: Emu3Tokens,
-  grid: Pick<TokenGrid, 'rows' | 'columns'>,
+  { negativePrompt, ...grid }: Pick<TokenGrid, 'rows' | 'columns'> & { readonly negativePrompt: string },
 ): SequenceBuilder {
+  const negative = negativePrompt === '' ? [] : tokenizer.encodePlain(negativePrompt);
   const opening = ({ rows, columns }: Pick<TokenGrid, 'rows' | 'columns'>) => [
     control.imageBegin,
     ...tokenizer.encode(`${rows}*${columns}`),
@@ -32,7 +33,7 @@ export function emu3Sequences(
   ];
   return {
     draw: (prompt) => [control.begin, ...tokenizer.encodePlain(prompt), ...opening(grid)],
-    unconditional: () => [control.begin, ...opening(grid)],
+    unconditional: () => [control.begin, ...negative, ...opening(grid)],
     read(instruction, image) {
       tokenizer.encodePlain(instruction);
       if (image && !('tokens' in image)) throw new TypeError('Emu3 is shown tokens, never features.');

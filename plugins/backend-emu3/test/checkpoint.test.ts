@@ -20,14 +20,14 @@ describe('sequences', () => {
   const image = { rows: 2, columns: 3, tokens: Int32Array.of(0, 1, 2, 3, 4, 15) };
 
   it('draw behind the size of the grid', async () => {
-    const sequences = emu3Sequences((await open()).tokens, { rows: 2, columns: 3 });
+    const sequences = emu3Sequences((await open()).tokens, { rows: 2, columns: 3, negativePrompt: 'blur' });
     const header = '<|image start|>2*3<|image token|>';
     expect(sequences.draw('a dog')).toEqual(await spelled(`<|extra_203|>a dog${header}`));
-    expect(sequences.unconditional?.([])).toEqual(await spelled(`<|extra_203|>${header}`));
+    expect(sequences.unconditional?.([])).toEqual(await spelled(`<|extra_203|>blur${header}`));
   });
 
   it('read images with the ends of their rows', async () => {
-    const sequences = emu3Sequences((await open()).tokens, { rows: 9, columns: 9 });
+    const sequences = emu3Sequences((await open()).tokens, { rows: 9, columns: 9, negativePrompt: '' });
     const row = (...tokens: readonly number[]) => `${tokens.map(visualToken).join('')}<|extra_200|>`;
     const picture = `<|image start|>2*3<|image token|>${row(0, 1, 2)}${row(3, 4, 15)}<|extra_201|><|image end|>`;
     const words = (shown: string) => `<|extra_203|>You are a helpful assistant. USER: ${shown}What is it?. ASSISTANT:`;
@@ -63,7 +63,15 @@ describe('checkpoints', () => {
 
 it('sketches drawings in the colours of their codes, and has a version for every way of drawing', async () => {
   await using runtime = await Runtime.create({ threads: 1 });
-  const options = { model: checkpoint.path, rows: 2, columns: 2, guidance: 1, topK: 0, dtype: 'float32' } as const;
+  const options = {
+    model: checkpoint.path,
+    rows: 2,
+    columns: 2,
+    guidance: 1,
+    negativePrompt: '',
+    topK: 0,
+    dtype: 'float32',
+  } as const;
   await using backend = await createEmu3Backend(options, { runtime });
   await using guided = await createEmu3Backend({ ...options, guidance: 3 }, { runtime });
   expect(guided.version).not.toBe(backend.version);

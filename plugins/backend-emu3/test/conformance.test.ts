@@ -16,7 +16,15 @@ vitest.afterAll(async () => {
 const directory = join(import.meta.dirname, '..');
 testConformance(vitest, 'plugin @gvu/backend-emu3', pluginConformance({ directory }));
 
-const options = { model: checkpoint.path, rows: 3, columns: 4, guidance: 3, topK: 8, dtype: 'float32' } as const;
+const options = {
+  model: checkpoint.path,
+  rows: 3,
+  columns: 4,
+  guidance: 3,
+  negativePrompt: '',
+  topK: 8,
+  dtype: 'float32',
+} as const;
 testConformance(
   vitest,
   'backend emu3',

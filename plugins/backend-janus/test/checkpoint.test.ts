@@ -48,6 +48,7 @@ describe('configuration', () => {
     ['a norm that is not computed', { vision_config: { use_qk_norm: true } }, /GVU_CONFIG_INVALID.*use_qk_norm/s],
     ['another activation', { vision_config: { hidden_act: 'relu' } }, /GVU_CONFIG_INVALID.*hidden_act/s],
     ['channels that no group norm divides', { vq_config: { base_channels: 48 } }, /GVU_CONFIG_INVALID.*base_channels/s],
+    ['layers without end', { vision_config: { num_hidden_layers: 1e9 } }, /GVU_CONFIG_INVALID.*num_hidden_layers/s],
     ['heads that do not share the width', { vision_config: { num_attention_heads: 5 } }, /GVU_MODEL_CONFIG.*5 heads/],
     ['another decoder', { text_config: { model_type: 'gpt2' } }, /GVU_MODEL_CONFIG.*gpt2/],
   ])('refuses %s', async (_, changed, message) => {

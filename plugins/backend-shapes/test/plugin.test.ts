@@ -102,7 +102,8 @@ describe('contributes', () => {
     const options = { model: model() };
     await using backend = await host.create(backends, 'shapes', { options, deps: { runtime } });
     const encodePng = () => new Uint8Array();
-    const judge = await host.create(judges, 'shapes', { options, deps: { backend, adapter: undefined, encodePng } });
+    const deps = { backend, adapter: undefined, runtime, encodePng };
+    const judge = await host.create(judges, 'shapes', { options, deps });
     const unused = () => Promise.reject(new Error('Nothing is written or read.'));
     for (const [id, tasks] of [
       ['shapes-geneval', 6],
@@ -127,6 +128,7 @@ describe('contributes', () => {
       seed: 3,
       config: tinySizes,
       tokenizer: { steps: 2, batch: 2 },
+      reading: { steps: 2, drawing: 2, reading: 2, weights: { multi_count: 0 } },
       weak: { steps: 2, drawing: 2, reading: 2, weights: { multi_count: 0 } },
       regular: { steps: 2, drawing: 2, reading: 2, weights: { multi_count: 0 } },
       evaluation: { perCategory: 1, tests: 2, bestOf: 1 },
@@ -137,7 +139,7 @@ describe('contributes', () => {
       folder: join(folder, 'run'),
       onProgress: ({ stage }) => stages.add(stage),
     });
-    expect([...stages]).toEqual(['tokenizer', 'weak', 'regular']);
+    expect([...stages]).toEqual(['tokenizer', 'reading', 'weak', 'regular']);
     expect(report).toContain('regular');
     const versions = await Promise.all(
       Object.values(models).map(async (path) => {

@@ -27,6 +27,11 @@ export function xOmniSequences(
   if (stop === undefined) throw badTokenizer([`there is no token '<|im_end|>'`]);
   const opening = ({ rows, columns }: Pick<TokenGrid, 'rows' | 'columns'>) =>
     `${control.begin}${rows} ${columns}${control.image}`;
+  /** A user's turn that shows an image and asks something; its tokens come behind the opening. */
+  const shown = (image: Pick<TokenGrid, 'rows' | 'columns'>, instruction: string) =>
+    tokenizer.chat([{ role: 'user', content: `${opening(image)}${control.end}\n${instruction}` }]);
+  if (!shown(grid, describeInstruction).includes(`${opening(grid)}${control.end}\n${describeInstruction}`))
+    throw badTokenizer(['the chat template leaves out what the user says, or changes it']);
   return {
     draw(prompt) {
       tokenizer.encodePlain(prompt);
@@ -36,9 +41,8 @@ export function xOmniSequences(
     read(instruction, image) {
       tokenizer.encodePlain(instruction);
       if (image && !('tokens' in image)) throw new TypeError('X-Omni is shown tokens, never features.');
-      const content = image ? `${opening(image)}${control.end}\n${instruction}` : instruction;
-      const ids = tokenizer.encode(tokenizer.chat([{ role: 'user', content }]));
-      if (!image) return ids;
+      if (!image) return tokenizer.encode(tokenizer.chat([{ role: 'user', content: instruction }]));
+      const ids = tokenizer.encode(shown(image, instruction));
       const place = ids.indexOf(imageId) + 1;
       const tokens = Array.from(image.tokens, (token) => token + decoder.vocabulary);
       return [...ids.slice(0, place), ...tokens, ...ids.slice(place)];

@@ -1,7 +1,7 @@
 /** Checkpoints that are broken, of another model or hostile: each is refused with a code, and nothing of them is run. */
 import { rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ErrorCode } from '@gvu/core';
+import { type ErrorCode, randomStream } from '@gvu/core';
 import { openSafetensors, Runtime, readTensors, type TensorData, tensorData, writeSafetensors } from '@gvu/onnx';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createXOmniBackend } from '../src/backend.ts';
@@ -81,6 +81,22 @@ const breaks: readonly (readonly [string, ErrorCode, RegExp, Break])[] = [
     'GVU_MODEL_TOKENIZER',
     /chat template/,
     ({ edit }) => edit('tokenizer_config.json', (json) => ({ ...json, chat_template: '{% for %}' })),
+  ],
+  [
+    'the chat template leaves out what is said',
+    'GVU_MODEL_TOKENIZER',
+    /leaves out what the user says/,
+    ({ edit }) => edit('tokenizer_config.json', (json) => ({ ...json, chat_template: 'hello' })),
+  ],
+  [
+    'the chat template fills the memory',
+    'GVU_MODEL_TOKENIZER',
+    /chat template.*did not end/,
+    ({ edit }) =>
+      edit('tokenizer_config.json', (json) => ({
+        ...json,
+        chat_template: '{% for i in range(10000000000) %}{% endfor %}',
+      })),
   ],
   ['the tokenizer is no JSON', 'GVU_MODEL_FILE', /not JSON/, ({ path }) => writeAnew(path, 'tokenizer.json', '{')],
   [
@@ -177,4 +193,21 @@ it('refuses an image size that is no whole number of patches, and a directory th
   await expect(
     createXOmniBackend({ model: join(checkpoint.path, 'nowhere'), ...options }, { runtime }),
   ).rejects.toMatchObject({ code: 'GVU_MODEL_FILE' });
+});
+
+it('draws and reads nothing with weights that are no numbers', async () => {
+  await using checkpoint = await tinyCheckpoint({ encoder: false });
+  const options = { sampler: 'exact', guidance: 1, dtype: 'float32', imageSize: { width: 64, height: 32 } } as const;
+  const open = () => createXOmniBackend({ model: checkpoint.path, ...options }, { runtime });
+  const request = { prompt: 'a red cube', randomness: randomStream(1, 'test').at() };
+  const [drawing] = await (await open()).draw([request]);
+  await reweigh(checkpoint, (tensors) => {
+    const name = 'model.layers.0.mlp.gate_proj.weight';
+    const tensor = tensors.get(name);
+    if (tensor?.dtype === 'float32') tensors.set(name, { ...tensor, data: tensor.data.map(() => Number.NaN) });
+  });
+  const broken = await open();
+  await expect(broken.draw([request])).rejects.toMatchObject({ code: 'GVU_MODEL_NAN' });
+  const image = { tokens: drawing?.tokens ?? new Int32Array() };
+  await expect(broken.read([{ image, text: 'a red cube' }])).rejects.toMatchObject({ code: 'GVU_MODEL_NAN' });
 });

@@ -1,16 +1,18 @@
 /** `gvu compare`: the same training with several rewards and seeds, side by side. */
 import { Command } from 'commander';
 import { configFlags } from '../config/flags.ts';
+import { type ListenOptions, listenOptions } from '../serve/options.ts';
 import type { ConfigOptions } from './config-options.ts';
 import { collect, type EngineOptions, engineOptions, examples, wholeNumber } from './shared-options.ts';
 
-export interface CompareCommandOptions extends ConfigOptions, EngineOptions {
+export interface CompareCommandOptions extends ConfigOptions, EngineOptions, ListenOptions {
   readonly reward?: readonly string[];
   readonly seeds: number;
   readonly out?: string;
   readonly dryRun?: true;
   readonly json?: true;
   readonly quiet?: true;
+  readonly serve?: true;
 }
 
 export function compareCommand(): Command {
@@ -35,10 +37,11 @@ export function compareCommand(): Command {
   for (const { flag, name, description } of configFlags)
     if (name !== 'reward' && name !== 'teacher') command.option(flag, description);
   command
+    .option('--serve', 'show the runs in the browser meanwhile; see `gvu serve`')
     .option('--dry-run', 'only print the runs that there would be')
     .option('--json', 'the result as a JSON object')
     .option('--quiet', 'no progress, only the result');
-  for (const option of engineOptions()) command.addOption(option);
+  for (const option of [...listenOptions(), ...engineOptions()]) command.addOption(option);
   return command
     .addHelpText(
       'after',
@@ -49,6 +52,7 @@ export function compareCommand(): Command {
         ],
         ['gvu compare --reward gvu --reward random --seeds 2 --steps 100 --out runs/quick', 'a shorter one'],
         ['gvu compare --out runs/quick', 'go on with it, or print its result again'],
+        ['gvu serve --runs runs/quick', 'its runs in the browser, while it trains or afterwards'],
       ])}\nExit codes: 0 compared, 1 failed, 2 wrong command line, 130 stopped by Ctrl-C.\n`,
     )
     .action(async (options: CompareCommandOptions) => {

@@ -40,7 +40,7 @@ export function evaluateCommand(): Command {
     )
     .requiredOption('--benchmark <id>', 'which benchmark')
     .option('--set <key=value>', 'an option of the benchmark; may be repeated', collect)
-    .option('--judge <id>', 'who looks at the drawings: shapes, self, http or one of a plugin')
+    .option('--judge <id>', 'who looks at the drawings: shapes, self, http, onnx-detector, onnx-vqa or one of a plugin')
     .option('--judge-set <key=value>', 'an option of the judge; may be repeated', collect)
     .addOption(
       new Option('--mode <mode>', 'official = as the official script scores, its defects included')
@@ -95,7 +95,7 @@ async function evaluateBenchmark(options: EvaluateOptions): Promise<void> {
   else await show(result, { comparison, out });
 }
 
-async function run({ backend, adapter, host }: OpenModel, options: EvaluateOptions, out: string) {
+async function run({ backend, adapter, host, runtime }: OpenModel, options: EvaluateOptions, out: string) {
   const [evals, { findPart }, images, { StatusLine }, { onInterrupt }] = await Promise.all([
     import('@gvu/evals'),
     import('../config/resolve-parts.ts'),
@@ -119,7 +119,7 @@ async function run({ backend, adapter, host }: OpenModel, options: EvaluateOptio
   });
   const createJudge = async (id: string) => {
     const found = findPart(host, { kind: 'judges', use: id });
-    const deps = { backend, adapter, encodePng: images.pngBytes };
+    const deps = { backend, adapter, runtime, encodePng: images.pngBytes };
     return await host.create(judges, found.id, { options: await optionsOf(found, options.judgeSet), deps });
   };
   const judge = options.judge === undefined ? undefined : await createJudge(options.judge);

@@ -9,6 +9,7 @@ import { examples } from './shared-options.ts';
 
 interface ServeOptions extends ListenOptions, ModelOptions {
   readonly runs: string;
+  readonly control?: true;
 }
 
 export function serveCommand(): Command {
@@ -19,7 +20,8 @@ export function serveCommand(): Command {
         'Runs may be training meanwhile, in other processes; they are only read. Programs connect to the same address.\n' +
         'With an adapter, a backend or a model named, clients may draw and score with it too. Ctrl-C ends it.',
     )
-    .option('--runs <directory>', 'folder of the runs', 'runs');
+    .option('--runs <directory>', 'folder of the runs', 'runs')
+    .option('--control', 'let programs with the control token start runs, pause, save and stop them');
   for (const option of [...listenOptions(), ...modelOptions()]) command.addOption(option);
   return command
     .addHelpText(
@@ -27,8 +29,9 @@ export function serveCommand(): Command {
       `${examples([
         ['gvu serve', 'the runs in runs/'],
         ['gvu serve --adapter runs/first', 'and draw with what a run has learned'],
-        ['gvu serve --host 0.0.0.0 --port 80', 'for others, who need the token that is printed'],
-      ])}\nGVU_TOKEN sets the token for watching; one is made otherwise.\n`,
+        ['gvu serve --control', 'and start runs from a program'],
+        ['gvu serve --host 0.0.0.0 --tls-cert cert.pem --tls-key key.pem', 'for others, who need the token printed'],
+      ])}\nGVU_TOKEN sets the token for watching, GVU_CONTROL_TOKEN that for control; they are made otherwise.\n`,
     )
     .action(serve);
 }
@@ -44,9 +47,12 @@ async function serve(options: ServeOptions): Promise<void> {
 async function listen(options: ServeOptions, model?: OpenModel): Promise<void> {
   const { openServer } = await import('../serve/open-server.ts');
   const { serveBackend } = await import('@gvu/server');
+  const { Launcher } = await import('../serve/launcher.ts');
   const offer = model && { models: serveBackend(model.backend, { adapter: () => model.adapter }), host: model.host };
+  const { runs } = options;
   using interrupt = onInterrupt('The server ends.');
-  await using server = await openServer({ runs: options.runs, ...offer }, options);
+  using launcher = options.control && new Launcher(options);
+  await using server = await openServer({ runs, ...offer, ...(launcher && { control: launcher }) }, options);
   for (const line of server.lines) print(line);
   note('Ctrl-C ends the server; training goes on without it.');
   await new Promise<void>((resolve) => interrupt.signal.addEventListener('abort', () => resolve()));

@@ -14,6 +14,8 @@ export interface TrainCommandOptions extends ConfigOptions, EngineOptions, Liste
   readonly json?: true;
   readonly quiet?: true;
   readonly serve?: true;
+  /** Set by a process that started this one to steer it. */
+  readonly steered?: true;
 }
 
 export function trainCommand(): Command {
@@ -36,6 +38,7 @@ export function trainCommand(): Command {
     .option('--json', 'the events of the run as JSON objects, one a line')
     .option('--quiet', 'no progress, only the result')
     .option('--serve', 'show the run in the browser meanwhile, with control over it; see `gvu serve`');
+  command.addOption(new Option('--steered', 'take orders from the process that started this one').hideHelp());
   for (const option of [...listenOptions(), ...engineOptions()]) command.addOption(option);
   return command
     .addHelpText(

@@ -33,6 +33,13 @@ describe('a comparison', () => {
     ]);
   });
 
+  it('judges every arm with the same teacher, also where an arm trains with one that follows it', () => {
+    const live = '{"use":"gvu","options":{"teacher":"live"}}';
+    const { arms, config: shared } = planComparison(config, [live, 'random'], 1);
+    expect(arms[0]?.reward.options).toEqual({ teacher: 'live' });
+    expect(shared.evaluation.rewards?.[1]).toMatchObject({ use: 'gvu', options: { teacher: 'frozen' } });
+  });
+
   it('takes options of a reward as JSON, and tells arms with one id apart', () => {
     const { arms } = planComparison(config, ['gvu', '{"use":"gvu","options":{"teacher":"live"}}'], 1);
     expect(arms.map(({ name, reward }) => [name, reward.options])).toEqual([

@@ -70,11 +70,17 @@ function asReward(text: string): RewardConfig {
   throw new RangeError('unreachable: one reward in gives one out');
 }
 
-/** Judges are known by their ids: of two arms with one id, the first one judges. */
+/**
+ * Judges are known by their ids: of two arms with one id, the first one judges. A teacher that follows the policy would be another judge
+ * in each arm, so that all of them judge as the base does.
+ */
 function withJudges(config: RunConfig, rewards: readonly RewardConfig[]): RunConfig {
   const judges = [...(config.evaluation.rewards ?? [])];
-  for (const reward of rewards)
-    if (!judges.some(({ use }) => use === reward.use)) judges.push({ ...reward, weight: 0, onError: 'skip-sample' });
+  for (const { use, options } of rewards) {
+    if (judges.some((judge) => judge.use === use)) continue;
+    const fixed = 'teacher' in options ? { ...options, teacher: 'frozen' } : options;
+    judges.push({ use, options: fixed, weight: 0, onError: 'skip-sample' });
+  }
   return { ...config, evaluation: { ...config.evaluation, rewards: judges } };
 }
 

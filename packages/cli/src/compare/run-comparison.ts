@@ -15,6 +15,7 @@ import { resolveConfig } from '../config/sources.ts';
 import { cliErrors } from '../errors.ts';
 import { openHost } from '../host.ts';
 import { runsFolder } from '../runs/run-folder.ts';
+import { openServer } from '../serve/open-server.ts';
 import { Stopped } from '../terminal/failure.ts';
 import { onInterrupt } from '../terminal/interrupt.ts';
 import { StatusLine } from '../terminal/status-line.ts';
@@ -51,6 +52,8 @@ export async function runComparison(options: CompareCommandOptions): Promise<voi
     using interrupt = onInterrupt('Ending after this step, with a checkpoint.');
     const { signal } = interrupt;
     if (!quiet) note(`Comparison: ${folder}`);
+    await using server = options.serve && (await openServer({ runs: folder, host }, options));
+    for (const line of server?.lines ?? []) note(line);
     for (const [i, run] of runs.entries()) {
       const label = `${i + 1}/${runs.length} ${run.arm}, seed ${run.seed}`;
       await trainOne(run, {
@@ -95,7 +98,9 @@ function planOf(
 ): ComparisonPlan {
   if (there && !asked) return there;
   if (!asked) throw new RangeError('unreachable: without a comparison in the folder, one is asked for');
-  const plan = planComparison(withBackendParts(host, asked.config), asked.rewards, asked.seeds);
+  // Each arm has its own reward, and the plan adds them all to the judges.
+  const { evaluation, prompts } = withBackendParts(host, { ...asked.config, rewards: [] });
+  const plan = planComparison({ ...asked.config, evaluation, prompts }, asked.rewards, asked.seeds);
   if (there) requireSame(folder, there, plan);
   return plan;
 }

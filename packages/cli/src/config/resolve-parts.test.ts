@@ -67,11 +67,34 @@ test('defaults of options are filled in, and what comes with the backend works w
   expect(resolveOptions(host, config)).toEqual(config);
 });
 
+test('a gate names another reward of the list', () => {
+  const gates = (by: string) => ({
+    rewards: [
+      { use: 'gvu', gate: { by, least: 0.5 } },
+      { use: 'detector', weight: 0 },
+    ],
+  });
+  const [gvu] = resolveOptions(host, configOf(gates('detector'))).rewards;
+  expect(gvu?.gate).toEqual({ by: 'detector', least: 0.5, otherwise: 0 });
+  for (const by of ['aesthetic', 'gvu'])
+    expect(() => resolveOptions(host, configOf(gates(by)))).toThrow(/rewards\/0\/gate\/by must be the use.*detector/s);
+});
+
 describe('what a configuration leaves out', () => {
   test('comes with the backend', () => {
     const { prompts, evaluation } = resolveOptions(host, configOf({ prompts: { options: { model: 'weak' } } }));
     expect(prompts).toMatchObject({ use: 'shapes', options: { model: 'weak' } });
-    expect(evaluation).toMatchObject({ exam: 'shapes', rewards: [{ use: 'detector' }] });
+    expect(evaluation).toMatchObject({ exam: 'shapes', rewards: [{ use: 'detector', weight: 1 }, { use: 'gvu' }] });
+  });
+
+  test('judges by what is trained on too, but not twice and not by what is only reported', () => {
+    const rewards = [{ use: 'gvu' }, { use: 'detector' }, { use: 'jpeg-size', weight: 0 }];
+    const judges = resolveOptions(host, configOf({ rewards })).evaluation.rewards;
+    expect(judges).toMatchObject([
+      { use: 'detector', weight: 1, onError: 'fail' },
+      { use: 'gvu', weight: 0, onError: 'skip-sample', options: { teacher: 'frozen' } },
+    ]);
+    expect(judges).toHaveLength(2);
   });
 
   test('is nothing, and judging by the rewards of the run, where nothing comes with it', () => {

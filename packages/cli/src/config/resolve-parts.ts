@@ -42,8 +42,15 @@ export function withBackendParts(host: PluginHost, config: RunConfig): RunConfig
     return (own.find(({ id }) => id === backend.id) ?? own[0])?.id;
   };
   const judge = ownOf('rewards');
-  const judges =
-    judge === undefined ? config.rewards : [{ use: judge, options: {}, weight: 1, onError: 'fail' } as const];
+  // What is trained on judges too, so that a reward that rises without the score shows.
+  const trained = config.rewards.filter(({ use, weight }) => use !== judge && weight !== 0);
+  const judges: RunConfig['rewards'] =
+    judge === undefined
+      ? config.rewards
+      : [
+          { use: judge, options: {}, weight: 1, onError: 'fail' },
+          ...trained.map(({ use, options }) => ({ use, options, weight: 0, onError: 'skip-sample' as const })),
+        ];
   const use = config.prompts.use ?? ownOf('prompts');
   const { rewards = judges, exam = ownOf('exams') ?? '' } = config.evaluation;
   return {
@@ -60,7 +67,7 @@ export function withBackendParts(host: PluginHost, config: RunConfig): RunConfig
 export function resolveOptions(host: PluginHost, given: RunConfig): RunConfig {
   const config = withBackendParts(host, given);
   if (config.prompts.use === undefined) throw noPrompts(config);
-  const problems: { pointer: string; message: string }[] = [];
+  const problems = gateProblems(config);
   let resolved = plain(config);
   const parts = namedParts(config).map((part) => ({ ...part, contribution: findPart(host, part) }));
   const { exam = '' } = config.evaluation;
@@ -73,6 +80,8 @@ export function resolveOptions(host: PluginHost, given: RunConfig): RunConfig {
       resolved = assign(resolved, { path: [...path, 'options'], value: filled as JsonValue });
     } catch (error) {
       if (!isGvuError(error, 'GVU_CONFIG_INVALID')) throw error;
+      // Judges that are the rewards of the run have their problems there.
+      if (path[0] === 'evaluation' && given.evaluation.rewards === undefined) continue;
       const found = Array.isArray(error.details?.problems) ? error.details.problems : [];
       const at = `/${[...path, 'options'].join('/')}`;
       for (const item of found) {
@@ -89,6 +98,23 @@ export function resolveOptions(host: PluginHost, given: RunConfig): RunConfig {
     });
   }
   return runConfig.parse(resolved, { source: 'The configuration' });
+}
+
+interface Problem {
+  readonly pointer: string;
+  readonly message: string;
+}
+
+/** Gates by rewards that are not there. */
+function gateProblems({ rewards, evaluation }: RunConfig): Problem[] {
+  const problemsOf = (path: string, entries: RunConfig['rewards'] = []) =>
+    entries.flatMap(({ gate }, i): Problem[] => {
+      const others = entries.filter((_, other) => other !== i).map(({ use }) => use);
+      if (!gate || others.includes(gate.by)) return [];
+      const known = others.length === 0 ? 'there is none' : others.join(', ');
+      return [{ pointer: `${path}/${i}/gate/by`, message: `must be the use of another reward of the list (${known})` }];
+    });
+  return [...problemsOf('/rewards', rewards), ...problemsOf('/evaluation/rewards', evaluation.rewards)];
 }
 
 /** Throws GVU_PLUGIN_CONTRIBUTION_UNKNOWN with the nearest name of the kind. */
@@ -127,12 +153,15 @@ export async function createParts(host: PluginHost, config: RunConfig, runtime: 
   if (use === undefined) throw noPrompts(config);
   const entries =
     (list: RunConfig['rewards'] = []) =>
-    (deps: RewardDeps) =>
-      Promise.all(
-        list.map(async ({ use, options, weight, onError }): Promise<RewardEntry> => {
-          return { reward: await host.create(rewards, use, { options, deps }), weight, onError };
-        }),
-      );
+    async (deps: RewardDeps): Promise<readonly RewardEntry[]> => {
+      const made = await Promise.all(list.map(({ use, options }) => host.create(rewards, use, { options, deps })));
+      const nameOf = (wanted: string) => made[list.findIndex(({ use }) => use === wanted)]?.name ?? wanted;
+      return made.flatMap((reward, i): RewardEntry[] => {
+        const { weight, onError, gate } = list[i] ?? {};
+        if (weight === undefined || onError === undefined) return [];
+        return [{ reward, weight, onError, gate: gate && { ...gate, by: nameOf(gate.by) } }];
+      });
+    };
   const none = { deps: undefined };
   const examOptions = exam === '' ? {} : inheritedOptions(host, config, findPart(host, { kind: 'exams', use: exam }));
   const light = {

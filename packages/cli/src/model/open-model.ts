@@ -22,6 +22,7 @@ export interface OpenModel {
   readonly backend: Backend;
   readonly adapter: ActiveAdapter | undefined;
   readonly host: PluginHost;
+  readonly runtime: Runtime;
 }
 
 /** Opens the model, lends it to `use` and closes it again. */
@@ -38,12 +39,12 @@ export async function withModel<T>(options: ModelOptions, use: (model: OpenModel
   findPart(host, { kind: 'backends', use: name });
   await using runtime = await Runtime.create(runtimeOptions(options));
   await using backend = await host.create(backends, name, { options: backendOptions, deps: { runtime } });
-  if (adapterDirectory === undefined) return await use({ backend, adapter: undefined, host });
+  if (adapterDirectory === undefined) return await use({ backend, adapter: undefined, host, runtime });
 
   const { options: lora, tensors } = await readAdapter(adapterDirectory, backend.modules);
   const adapter = packFlat(loraLayout(backend.modules, lora), 'float32', tensors);
   await using variables = await runtime.variables({ adapter });
-  return await use({ backend, adapter: { options: lora, variables }, host });
+  return await use({ backend, adapter: { options: lora, variables }, host, runtime });
 }
 
 /** What is not found is left as it is, for the reader of adapters to say what it misses. */

@@ -3,7 +3,7 @@ import type { PluginHost } from '@gvu/core';
 import { dashboardPages } from '@gvu/dashboard';
 import { createServer, type RunServer, type ServerLogEntry, type ServerOptions } from '@gvu/server';
 import { note } from '../terminal/terminal.ts';
-import { accessAt, defaultPort, type ListenOptions, pageUrl } from './options.ts';
+import { accessAt, defaultPort, type ListenOptions, pageUrl, readTls } from './options.ts';
 
 export interface OpenServer extends AsyncDisposable {
   /** What to tell the user: the addresses of the page. */
@@ -18,11 +18,13 @@ export interface Offer extends Pick<ServerOptions, 'runs' | 'models' | 'control'
 export async function openServer({ host: plugins, ...offer }: Offer, listen: ListenOptions): Promise<OpenServer> {
   const { host } = listen;
   const { tokens, watchToken, controlToken } = accessAt({ host, control: offer.control !== undefined });
+  const tls = await readTls(listen);
   const options: ServerOptions = {
     ...offer,
     host,
     tokens,
     pages: await dashboardPages(),
+    ...(tls && { tls }),
     log: logEntry,
     // Where there is a token for watching, nobody is let in without one.
     ...(watchToken !== undefined && { anonymous: [] }),

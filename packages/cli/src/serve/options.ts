@@ -1,8 +1,10 @@
 /** Where a server listens and who may do what there: the options of `gvu serve`, and what they come to. */
 import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import type { AccessToken, Scope } from '@gvu/server';
 import { Option } from 'commander';
 import { wholeNumber } from '../commands/shared-options.ts';
+import { cliErrors } from '../errors.ts';
 
 /** GvU's own, unless another is given. */
 export const defaultPort = 8642;
@@ -10,6 +12,8 @@ export const defaultPort = 8642;
 export interface ListenOptions {
   readonly host: string;
   readonly port?: number;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
 }
 
 export const listenOptions = (): readonly Option[] => [
@@ -19,7 +23,28 @@ export const listenOptions = (): readonly Option[] => [
   new Option('--port <n>', `port to serve at; 0 takes any (default: ${defaultPort}, or any if it is taken)`).argParser(
     wholeNumber(0),
   ),
+  new Option('--tls-cert <file>', 'certificate in PEM, to serve https and wss; with --tls-key'),
+  new Option('--tls-key <file>', 'the key of the certificate in PEM'),
 ];
+
+/** What the server needs for TLS; undefined without it. Throws GVU_CLI_USAGE, GVU_CLI_FILE. */
+export async function readTls({ tlsCert, tlsKey }: ListenOptions): Promise<{ cert: Buffer; key: Buffer } | undefined> {
+  if (tlsCert === undefined && tlsKey === undefined) return undefined;
+  if (tlsCert === undefined || tlsKey === undefined) {
+    throw cliErrors.error('GVU_CLI_USAGE', 'Of --tls-cert and --tls-key one is missing.', { hint: 'Give both.' });
+  }
+  const [cert, key] = await Promise.all([tlsCert, tlsKey].map(readPem));
+  return cert && key && { cert, key };
+}
+
+async function readPem(file: string): Promise<Buffer> {
+  try {
+    return await readFile(file);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw cliErrors.error('GVU_CLI_FILE', `'${file}' cannot be read: ${why}.`, { hint: 'Give a file in PEM.', cause });
+  }
+}
 
 export interface Access {
   readonly tokens: readonly AccessToken[];

@@ -58,15 +58,18 @@ test('stop and Ctrl-C end a paused run', async () => {
   }
 });
 
-test('other runs, new runs and a run that is over are refused with a code', async () => {
+test('other runs and a run that is over are refused with a code', async () => {
   const steering = new Steering('a');
   const refused = { code: 'GVU_CLI_CONTROL' };
   await expect(steering.pause('b')).rejects.toMatchObject(refused);
-  await expect(steering.start()).rejects.toMatchObject(refused);
+  expect(steering.steered()).toEqual(new Map([['a', 'running']]));
+  await steering.pause('a');
+  expect(steering.steered()).toEqual(new Map([['a', 'paused']]));
   const asked = steering.checkpoint('a');
   steering[Symbol.dispose]();
   await expect(asked).rejects.toMatchObject(refused);
   await expect(steering.stop('a')).rejects.toMatchObject(refused);
+  expect(steering.steered().size).toBe(0);
 });
 
 test('a checkpoint that cannot be written is an error for who asked and for the trainer', async () => {

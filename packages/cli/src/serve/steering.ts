@@ -3,7 +3,7 @@
  * The trainer waits for nobody but for one who asked it to wait.
  */
 import type { BetweenSteps } from '@gvu/rl';
-import type { RunControl } from '@gvu/server';
+import type { RunControl, Steered } from '@gvu/server';
 import { cliErrors } from '../errors.ts';
 
 interface Wanted {
@@ -58,10 +58,8 @@ export class Steering implements RunControl, Disposable {
     }
   }
 
-  async start(): Promise<string> {
-    throw cliErrors.error('GVU_CLI_CONTROL', `This process trains the run ${this.#run}, and no other.`, {
-      hint: 'Start another one with `gvu train`.',
-    });
+  steered(): ReadonlyMap<string, Steered> {
+    return new Map(this.#over ? [] : [[this.#run, this.#paused ? 'paused' : 'running']]);
   }
 
   async pause(run: string): Promise<void> {

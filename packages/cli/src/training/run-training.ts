@@ -46,6 +46,10 @@ export async function runTraining(given: RunConfig, options: TrainCommandOptions
   }
   const result = await trainInto(folder, options, async ({ signal, onProgress }) => {
     const trainHere = (hooks: ServedHooks) => train(parts, { config, folder, onProgress, signal, ...hooks });
+    if (options.steered) {
+      const { trainSteered } = await import('../serve/train-steered.ts');
+      return await trainSteered(folder, signal, trainHere);
+    }
     if (options.serve === undefined) return await trainHere({});
     const { trainServed } = await import('../serve/train-served.ts');
     return await trainServed({ folder, backend: parts.backend, host, listen: options, signal }, trainHere);

@@ -4,6 +4,7 @@
  */
 import { contributionPoint } from '@gvu/core';
 import type { ActiveAdapter, Backend, Pixels } from '@gvu/models';
+import type { Runtime } from '@gvu/onnx';
 import { evalsErrors } from '../errors.ts';
 
 /** A rectangle in pixels, y down. */
@@ -61,6 +62,8 @@ export interface JudgeDeps {
   /** The model under test, for judges that ask it about its own drawings. */
   readonly backend: Backend;
   readonly adapter: ActiveAdapter | undefined;
+  /** Where judges that have a network of their own run it; it belongs to the caller. */
+  readonly runtime: Runtime;
   /** The bytes of a PNG file, for judges elsewhere. */
   readonly encodePng: (pixels: Pixels) => Uint8Array;
 }

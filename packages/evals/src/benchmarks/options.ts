@@ -67,8 +67,55 @@ export const httpJudgeConfig = defineConfig({
   properties: {
     url: { type: 'string', pattern: '^https?://', description: 'Where questions are posted.' },
     identity: text('Who answers there, with its version; it stands in every result.'),
+    abilities: {
+      type: 'array',
+      minItems: 1,
+      uniqueItems: true,
+      items: { enum: ['answer', 'probability', 'detect', 'similarity'] },
+      default: ['answer'],
+      description: 'What the server can do.',
+    },
     tries: { type: 'integer', minimum: 1, maximum: 20, default: 6, description: 'Tries for each question.' },
     timeoutMs: { type: 'integer', minimum: 1, default: 60_000, description: 'Milliseconds that a try may take.' },
     parallel: { type: 'integer', minimum: 1, maximum: 64, default: 4, description: 'Questions under way at a time.' },
+  },
+});
+
+const onnxFolder = text('Directory of the ONNX file and of the files that say how to ask it.');
+const onnxFile = {
+  type: 'string',
+  minLength: 1,
+  default: 'model.onnx',
+  description: 'Path of the ONNX file in the directory.',
+} as const;
+
+export const onnxDetectorConfig = defineConfig({
+  type: 'object',
+  additionalProperties: false,
+  required: ['model'],
+  properties: {
+    model: onnxFolder,
+    file: onnxFile,
+    least: {
+      type: 'number',
+      minimum: 0,
+      maximum: 1,
+      default: 0.3,
+      description: 'Objects of no more confidence than this are not reported.',
+    },
+    colors: text(
+      "Directory of a CLIP model that tells objects' colours; GenEval's is ViT-L/14. Default: none are told.",
+    ),
+  },
+});
+
+export const onnxVqaConfig = defineConfig({
+  type: 'object',
+  additionalProperties: false,
+  required: ['model'],
+  properties: {
+    model: onnxFolder,
+    file: onnxFile,
+    yes: { type: 'string', minLength: 1, default: 'yes', description: 'The token whose probability is that of a yes.' },
   },
 });

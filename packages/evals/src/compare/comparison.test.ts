@@ -50,6 +50,7 @@ function run(arm: string, seed: number, { detector, own = 0 }: Effects): Compare
     overall: { detector: 0, gvu: 0 },
     byTag: {},
     drawings: drawings(step > 0),
+    signs: { kl: step / 100 },
   });
   const record: RunRecord = {
     started: { ...started, config: { seed, rewards: [{ use: arm, weight: 1 }] } },
@@ -57,7 +58,7 @@ function run(arm: string, seed: number, { detector, own = 0 }: Effects): Compare
     ended: { step: 4, reason: 'finished', message: '', seconds: 60 },
     endedAt: '2026-01-01T00:01:00.000Z',
     steps: [1, 2, 3, 4].map((step) =>
-      stepEvent(step, { kl: step / 100, entropy: 2, duplicates: 0, 'reward/mean': step }),
+      stepEvent(step, { diversity: 0.2, entropy: 2, duplicates: 0, 'reward/mean': step }),
     ),
     rollouts: [],
     evaluations: [evaluation(0), evaluation(4)],
@@ -83,7 +84,13 @@ describe('a comparison', () => {
     expect(gvu?.overall.interval?.[0]).toBeGreaterThan(0.05);
     expect([...(gvu?.strata.keys() ?? [])]).toEqual(tags);
     expect(Math.abs(random?.overall.mean ?? 1)).toBeLessThan(0.01);
-    expect(gvu).toMatchObject({ kl: [0.04, 0.04, 0.04], seconds: [60, 60, 60], own: ['gvu'], cutShort: [] });
+    expect(gvu).toMatchObject({
+      kl: [0.04, 0.04, 0.04],
+      entropy: [2, 2, 2],
+      seconds: [60, 60, 60],
+      own: ['gvu'],
+      cutShort: [],
+    });
     // One answer of four became right, whatever the seed.
     expect(gvu?.exam).toMatchObject({ n: 4, mean: 0.25 });
     expect(found).toMatchObject({ score: 'detector', prompts: 40, leftOut: 0, seeds: [1, 2, 3] });

@@ -32,10 +32,12 @@ export interface ArmResult {
   readonly own: readonly string[];
   /** Change of the share of right answers; null when no exam was taken twice with answers. */
   readonly exam: MeanEstimate | null;
-  /** Means over the last tenth of the steps, one for each seed. */
+  /** From the base, at the last evaluation, one for each seed; NaN where it was not measured. */
   readonly kl: readonly number[];
+  /** Means over the last tenth of the steps, one for each seed. */
   readonly entropy: readonly number[];
   readonly duplicates: readonly number[];
+  readonly diversity: readonly number[];
   /** Of training, one for each seed. */
   readonly seconds: readonly number[];
   /** Runs that did not come to their last step: a guard, or the time limit. */
@@ -131,9 +133,10 @@ function armResult(values: ArmValues, { runs, judged, scales }: Context): ArmRes
     seenBy: new Map(seenBy),
     own: rewardNamesOf(own[0]).filter((name) => judged.has(name)),
     exam: questions.length > 0 ? crossedMeans(questions).overall : null,
-    kl: metric('kl'),
+    kl: own.map(({ record }) => record.evaluations.at(-1)?.signs?.kl ?? Number.NaN),
     entropy: metric('entropy'),
     duplicates: metric('duplicates'),
+    diversity: metric('diversity'),
     seconds: own.map(({ record }) => record.ended?.seconds ?? record.steps.at(-1)?.elapsedSeconds ?? Number.NaN),
     cutShort: own.flatMap(({ seed, record: { ended } }) =>
       ended && ended.reason !== 'finished' ? [`seed ${seed}: ${ended.reason} after step ${ended.step}`] : [],

@@ -2,6 +2,7 @@
 import { type CurvePoint, metricCurve, scoreCurves, smoothed } from '../curves.ts';
 import { type Html, html } from '../report/html.ts';
 import { lineChart, type Series } from '../report/line-chart.ts';
+import type { RunRecord } from '../run-record.ts';
 import { armsOf, type ComparedRun } from './compared-runs.ts';
 
 const mostPoints = 300;
@@ -18,8 +19,13 @@ export function comparisonCharts(runs: readonly ComparedRun[], score: string): H
         ({ record }) => scoreCurves(record.evaluations).find(({ name }) => name === 'overall')?.curve ?? [],
       ),
     }),
-    lineChart({ title: 'KL from the reference', unit: 'nats a decision', series: metric('kl') }),
+    lineChart({
+      title: 'KL from the base',
+      unit: 'nats a decision',
+      series: series(({ record }) => signCurve(record, 'kl')),
+    }),
     lineChart({ title: 'Entropy of the policy', unit: 'nats a decision', series: metric('entropy') }),
+    lineChart({ title: 'Diversity of the drawings of a prompt', unit: '0 to 1', series: metric('diversity') }),
     ...armsOf(runs).map((arm) =>
       lineChart({
         title: `Reward of ${arm}, by seed`,
@@ -34,6 +40,12 @@ export function comparisonCharts(runs: readonly ComparedRun[], score: string): H
     ),
   ].filter(({ text }) => text !== '');
   return charts.length === 0 ? html`` : html`<section><h2>Curves</h2><div class="charts">${charts}</div></section>`;
+}
+
+/** What evaluations found in the drawings; empty where none did. */
+function signCurve({ evaluations }: RunRecord, name: string): CurvePoint[] {
+  const curve = evaluations.map(({ step, signs }) => ({ step, value: signs?.[name] ?? null }));
+  return curve.some(({ value }) => value !== null) ? curve : [];
 }
 
 /** The mean of curves at the steps that all of them have. */

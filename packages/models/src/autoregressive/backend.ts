@@ -30,6 +30,7 @@ import type {
 } from '../backend.ts';
 import { modelErrors } from '../errors.ts';
 import { inBatches, sharedRows } from './chunks.ts';
+import { drawingPlaces, type LineEnds, lineEndsOf } from './line-ends.ts';
 import { createPolicy } from './policy.ts';
 import { answerProgram, drawProgram, type ProgramOptions, readProgram } from './programs.ts';
 import { roundedLength, type SequenceRow, sequenceData } from './sequences.ts';
@@ -69,6 +70,7 @@ class AutoregressiveBackend implements Backend {
   readonly trainable: TrainablePolicy;
   readonly #spec: AutoregressiveSpec;
   readonly #runtime: Runtime;
+  readonly #lineEnds: LineEnds | undefined;
 
   constructor(spec: AutoregressiveSpec, runtime: Runtime) {
     const { rows, columns, width, height } = spec.image;
@@ -80,8 +82,10 @@ class AutoregressiveBackend implements Backend {
     this.modules = spec.model.modules;
     this.defaultTargets = spec.defaultTargets;
     this.sampler = spec.sampler;
+    this.#lineEnds = lineEndsOf(spec.image);
     this.trainable = createPolicy(spec.model, {
       steps: rows * columns,
+      lineEnds: this.#lineEnds,
       promptIds: (prompt) => this.#promptIds(prompt),
       padding: spec.sequences.padding,
       embeddings: spec.embeddings,
@@ -102,7 +106,7 @@ class AutoregressiveBackend implements Backend {
       const { shared: prompts, indices } = sharedRows(batch.map(({ ids }) => ids));
       const without = guidance ? prompts.map((ids) => sequences.unconditional?.(ids) ?? []) : [];
       const options = { rows: batch.length, length, adapter: use.adapter?.options };
-      const drawing = { steps, sampler, guidance, prompts: prompts.length };
+      const drawing = { steps, sampler, guidance, prompts: prompts.length, lineEnds: this.#lineEnds };
       const session = await this.#session('draw', { ...options, ...drawing }, () =>
         drawProgram(model, options, drawing),
       );
@@ -116,6 +120,7 @@ class AutoregressiveBackend implements Backend {
       };
       const found = await session.run(feeds, { ...running(use), fetch: ['tokens', 'policy', 'sampler'] });
       const [tokens, policy, drawn] = [found.tokens, found.policy, found.sampler].map((tensor) => byRow(tensor, steps));
+      this.#refuseNaN(policy);
       return batch.map(({ prompt }, i) => ({
         prompt,
         tokens: Int32Array.from(tokens?.[i] ?? []),
@@ -157,6 +162,7 @@ class AutoregressiveBackend implements Backend {
       };
       const { logProbs } = await session.run(feeds, { ...running(use), fetch: ['logProbs'] });
       const found = byRow(logProbs, textLength);
+      this.#refuseNaN(found);
       return batch.map(({ target }, i) => ({
         tokens: target.map((token) => tokenizer.decode([token])),
         logProbs: found[i]?.slice(0, target.length) ?? [],
@@ -200,7 +206,8 @@ class AutoregressiveBackend implements Backend {
 
   #promptIds(prompt: string): readonly number[] {
     const ids = this.#spec.sequences.draw(prompt);
-    return this.#fitting({ ids, features: undefined }, this.image.decisions).ids;
+    const places = drawingPlaces(this.image.decisions, this.#lineEnds);
+    return this.#fitting({ ids, features: undefined }, places.length).ids;
   }
 
   /** Refuses a sequence that is longer, with what follows it, than the model was made for. */
@@ -251,6 +258,14 @@ class AutoregressiveBackend implements Backend {
       });
     this.#checkTokens(tokens);
     return { rows: image.rows, columns: image.columns, tokens };
+  }
+
+  /** The likeliest of NaN is token 0, and no number behind it would say so. */
+  #refuseNaN(logProbs: readonly (readonly number[])[] | undefined): void {
+    if (!logProbs?.some((row) => row.some(Number.isNaN))) return;
+    throw modelErrors.error('GVU_MODEL_NAN', `The model '${this.name}' computes NaN in ${this.#spec.model.dtype}.`, {
+      hint: 'Its weights or its adapter are broken, or too large for float16: get them again, or compute in float32.',
+    });
   }
 
   #checkTokens(tokens: Int32Array): void {

@@ -2,6 +2,7 @@
 import type { Program } from '@gvu/onnx';
 import type { CountedProgram, Footprint } from '../footprints.ts';
 import { largestBatch } from './chunks.ts';
+import { lineEndsOf } from './line-ends.ts';
 import { createPolicy } from './policy.ts';
 import { drawProgram, readProgram } from './programs.ts';
 import { roundedLength } from './sequences.ts';
@@ -29,6 +30,7 @@ export function autoregressiveFootprint(sizes: AutoregressiveSizes, parts: Footp
   const { model, image, guidance, sampler, parameters, defaultTargets, embeddings } = sizes;
   const { hasWeights, shown, readingLength, pictures, dispose } = parts;
   const decisions = image.rows * image.columns;
+  const lineEnds = lineEndsOf(image);
   return {
     parameters,
     hasWeights,
@@ -36,13 +38,13 @@ export function autoregressiveFootprint(sizes: AutoregressiveSizes, parts: Footp
     modules: model.modules,
     defaultTargets,
     sampler,
-    trainable: createPolicy(model, { steps: decisions, promptIds: () => [], padding: 0, embeddings }),
+    trainable: createPolicy(model, { steps: decisions, lineEnds, promptIds: () => [], padding: 0, embeddings }),
     programs({ groupSize, promptLength, adapter }) {
       const rows = Math.min(groupSize, largestBatch);
       const drawing = { rows, length: roundedLength(promptLength), adapter };
       const length = roundedLength(readingLength + shown.count);
       const features = shown.features ? { placeholder: 0, count: rows * shown.count } : undefined;
-      const draw = drawProgram(model, drawing, { steps: decisions, sampler, guidance, prompts: 1 });
+      const draw = drawProgram(model, drawing, { steps: decisions, sampler, guidance, prompts: 1, lineEnds });
       const read = readProgram(model, { rows, length, adapter, features }, { textLength: roundedLength(promptLength) });
       const scoring = [...pictures(), read].map((program): CountedProgram => ({ phase: 'scoring', program }));
       return [{ phase: 'rollout', program: draw }, ...scoring];

@@ -6,18 +6,22 @@ import {
   checkpoint,
   concat,
   constant,
+  constantData,
   type DType,
   entropy,
   expand,
   type Graph,
+  gather,
   input,
   mul,
   reshape,
   slice,
   type Tensor,
+  tensorData,
   tokenLogProb,
 } from '@gvu/onnx';
 import type { Drawing, PolicyGraphOptions, PolicyTerms, TrainablePolicy } from '../backend.ts';
+import { drawingPlaces, type LineEnds } from './line-ends.ts';
 import { type AutoregressiveModel, oncePerGraph, routedDecoder } from './model.ts';
 import { lastStates } from './programs.ts';
 import { imageLogits, type RoutedDecoder } from './routes.ts';
@@ -26,6 +30,7 @@ import { roundedLength, sequenceData } from './sequences.ts';
 export interface PolicyOptions {
   /** T of every drawing. */
   readonly steps: number;
+  readonly lineEnds?: LineEnds | undefined;
   /** The tokens that a drawing of a prompt continues; throws GVU_MODEL_TEXT. */
   readonly promptIds: (prompt: string) => readonly number[];
   /** A token that stands where there is none. */
@@ -43,16 +48,20 @@ const names = {
 
 export function createPolicy({ weights, ...rest }: AutoregressiveModel, options: PolicyOptions): TrainablePolicy {
   const model = { ...rest, weights: oncePerGraph(weights) };
-  const { steps, promptIds, padding } = options;
+  const { steps, promptIds, padding, lineEnds } = options;
+  const places = drawingPlaces(steps, lineEnds);
+  const { firstId } = model.routes.image;
+  const idsOf = (tokens: Int32Array) =>
+    places.map((step) => (step < 0 ? (lineEnds?.id ?? 0) : (tokens[step] ?? 0) + firstId));
   return {
     promptLength: (prompts) => roundedLength(Math.max(...prompts.map((prompt) => promptIds(prompt).length))),
     build: (graph, settings) => buildPolicy(graph, { model, options }, settings),
     feeds(drawings, { promptLength }) {
       const rows = drawings.map(({ prompt, tokens }) => ({
         before: promptIds(prompt),
-        after: tokens.subarray(0, -1).map((token) => token + model.routes.image.firstId), // nothing follows the last
+        after: idsOf(tokens).slice(0, -1), // nothing follows the last
       }));
-      const sequences = sequenceData(rows, { length: promptLength, afterLength: steps - 1, padding });
+      const sequences = sequenceData(rows, { length: promptLength, afterLength: places.length - 1, padding });
       return {
         [names.ids]: sequences.ids,
         [names.positions]: sequences.positions,
@@ -68,8 +77,9 @@ function buildPolicy(
   { model, options }: { model: AutoregressiveModel; options: PolicyOptions },
   { rows, promptLength, adapter, temperature, checkpointing }: PolicyGraphOptions,
 ): PolicyTerms {
-  const { steps, embeddings } = options;
-  const columns = promptLength + steps - 1;
+  const { steps, embeddings, lineEnds } = options;
+  const places = drawingPlaces(steps, lineEnds);
+  const columns = promptLength + places.length - 1;
   const routed = routedDecoder(graph, model, { positions: columns, adapter, checkpointing });
   // The policy may stand in a graph twice, with an adapter and without: both look at the same drawings.
   const declared = (name: string, dtype: DType, size: number) =>
@@ -80,7 +90,8 @@ function buildPolicy(
     positions: declared(names.positions, 'int64', columns),
     real: declared(names.real, 'float32', columns),
   };
-  const hidden = lastStates(routed, batch, { count: steps });
+  const states = lastStates(routed, batch, { count: places.length });
+  const hidden = lineEnds ? gather(states, freeRows(graph, { rows, places })) : states;
   const { logp, entropy: spread } = tokenTerms(routed, hidden, {
     tokens: reshape(tokens, [-1]),
     temperature,
@@ -92,6 +103,14 @@ function buildPolicy(
     mask: expand(constant(graph, 'bool', [1, 1], [true]), [rows, steps]),
     ...(embeddings && { embeddings: embeddings(graph, tokens) }),
   };
+}
+
+/** Which of the states [B * places] are those that a token is drawn after. */
+function freeRows(graph: Graph, { rows, places }: { rows: number; places: readonly number[] }): Tensor {
+  const free = Array.from({ length: rows }, (_, row) =>
+    places.flatMap((step, place) => (step < 0 ? [] : [row * places.length + place])),
+  ).flat();
+  return constantData(graph, tensorData('int64', [free.length], free));
 }
 
 /** Logits that are in memory at once, at most: 64 MiB in float32. */

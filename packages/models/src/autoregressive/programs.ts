@@ -8,6 +8,7 @@ import {
   causalMask,
   compile,
   concat,
+  constantData,
   createGraph,
   exactSampler,
   full,
@@ -18,6 +19,8 @@ import {
   generate,
   input,
   type LoraOptions,
+  less,
+  maximum,
   output,
   type Program,
   paddingMask,
@@ -25,10 +28,13 @@ import {
   type SamplerOptions,
   slice,
   type Tensor,
+  tensorData,
   tokenLogProb,
+  where,
 } from '@gvu/onnx';
 import { decodeBlocks, prefillBlocks, runBlocks } from '../decoder/decoder.ts';
 import type { TokenBatch } from '../decoder/rollout.ts';
+import { drawingPlaces, type LineEnds } from './line-ends.ts';
 import { type AutoregressiveModel, adapterInput, routedDecoder } from './model.ts';
 import {
   embedRouted,
@@ -59,6 +65,7 @@ export interface DrawOptions {
   readonly guidance?: Guidance | undefined;
   /** P, prompts that the B drawings share: each is gone through once. B by default. */
   readonly prompts?: number | undefined;
+  readonly lineEnds?: LineEnds | undefined;
 }
 
 /**
@@ -69,27 +76,38 @@ export interface DrawOptions {
 export function drawProgram(
   model: AutoregressiveModel,
   options: ProgramOptions,
-  { steps, sampler, guidance, prompts: count = options.rows }: DrawOptions,
+  { steps, sampler, guidance, prompts: count = options.rows, lineEnds }: DrawOptions,
 ): Program {
   const { rows, length } = options;
+  const places = drawingPlaces(steps, lineEnds);
   const graph = createGraph({ name: 'draw', target: model.target });
-  const routed = begin(graph, model, { ...options, positions: length + steps });
+  const routed = begin(graph, model, { ...options, positions: length + places.length });
   const prompts = declareSequences(graph, guidance ? 2 * count : count, length);
   const promptOf = count < rows ? input(graph, 'promptOf', { dtype: 'int64', shape: [rows] }) : undefined;
   const uniform = input(graph, 'uniform', { dtype: 'float32', shape: [steps, rows, 1] });
   const { firstId } = model.routes.image;
+  const placeTable = constantData(graph, tensorData('int64', [places.length], places));
+  const idOf = (token: Tensor, place: Tensor) => {
+    const id = add(token, firstId);
+    return lineEnds ? where(less(gather(placeTable, place), 0), lineEnds.id, id) : id;
+  };
+  // At a line end something is drawn too, and thrown away: all turns of a loop do the same.
   const drawn = continued(routed, prompts, {
-    steps,
+    steps: places.length,
     sampler,
     guidance,
-    uniform,
+    uniform: lineEnds ? gather(uniform, maximum(placeTable, 0)) : uniform,
     rowOf: promptOf && guidance ? concat([promptOf, add(promptOf, count)], 0) : promptOf,
     kind: 'image',
-    idOf: (token) => add(token, firstId),
+    hasWords: lineEnds !== undefined,
+    idOf,
   });
-  output('tokens', drawn.tokens);
-  output('policy', drawn.policyLogProbs);
-  output('sampler', drawn.samplerLogProbs);
+  const free = places.flatMap((step, place) => (step < 0 ? [] : [place]));
+  const ofTokens = (x: Tensor) =>
+    lineEnds ? gather(x, constantData(graph, tensorData('int64', [steps], free)), 1) : x;
+  output('tokens', ofTokens(drawn.tokens));
+  output('policy', ofTokens(drawn.policyLogProbs));
+  output('sampler', ofTokens(drawn.samplerLogProbs));
   return compile(graph);
 }
 
@@ -172,8 +190,10 @@ interface Continuation {
   readonly uniform: Tensor;
   /** What the new tokens are. */
   readonly kind: 'image' | 'text';
-  /** The id of a new token. */
-  readonly idOf: (token: Tensor) => Tensor;
+  /** Whether words stand among image tokens: whatever `idOf` gives is looked at then. */
+  readonly hasWords?: boolean;
+  /** The id of a new token at a place, which counts from 0. */
+  readonly idOf: (token: Tensor, place: Tensor) => Tensor;
   readonly features?: ShownFeatures | undefined;
   /** Which sequence each continuation belongs to, int64 [R]. By default there is one of each. */
   readonly rowOf?: Tensor | undefined;
@@ -185,7 +205,7 @@ function continued(routed: RoutedDecoder, batch: RealBatch, options: Continuatio
   const { graph } = decoder.modules;
   const { ids, positions, real } = batch;
   const [sequences = 0, length = 0] = ids.shape;
-  const { kind, idOf, features, rowOf } = options;
+  const { kind, hasWords = false, idOf, features, rowOf } = options;
   const [rows = sequences] = rowOf?.shape ?? [];
   const spread = (x: Tensor) => (rowOf ? gather(x, rowOf, 0) : x); // [S, ..] -> [R, ..]
   const logitsOf = kind === 'image' ? imageLogits : textLogits;
@@ -213,15 +233,17 @@ function continued(routed: RoutedDecoder, batch: RealBatch, options: Continuatio
       logits: spread(logitsOf(routed, ofLast(start.hidden), ofLast(places))),
       carried,
     },
-    decode: (token, _iteration, [before = position, hiding = seen, ...caches]) => {
+    decode: (token, place, [before = position, hiding = seen, ...caches]) => {
       const here = add(before, 1);
+      const id = idOf(token, place);
+      const what = hasWords ? imagePlaces(routed, id) : kind;
       const mask = concat([hiding, full(graph, { dtype: seen.dtype, shape: [rows, 1, 1, 1] }, 0)], 3);
       const decoded = decodeBlocks(decoder, {
-        hidden: embedRouted(routed, idOf(token), { places: kind }),
+        hidden: embedRouted(routed, id, { places: what }),
         positions: here,
         caches,
         mask,
-        changes: layerChanges(routed, kind),
+        changes: layerChanges(routed, what),
       });
       return { logits: logitsOf(routed, decoded.hidden, kind), carried: [here, mask, ...decoded.caches] };
     },

@@ -3,14 +3,18 @@
  * head each kind passes. With this a decoder of the Llama family becomes X-Omni (tables, layers, norms and heads of its own for
  * images), Janus (an embedding and a head for images) or a model with one vocabulary.
  *
- * Ids of both kinds share one range: image tokens are those from `image.firstId` on, token 0 of the image first.
+ * Ids of both kinds share one range: image tokens are `image.rows` of them from `image.firstId` on, token 0 of the image first. Words may
+ * have ids on both sides.
  */
 import {
+  and,
   cast,
   clip,
+  constant,
   equal,
   gemm,
   greaterOrEqual,
+  less,
   minimum,
   replaceRows,
   reshape,
@@ -25,12 +29,14 @@ import type { Modules } from '../modules.ts';
 /** Names are those of the checkpoint's modules. */
 export interface TokenRoutes {
   readonly text: {
-    /** Ids of words are below this. */
+    /** Rows of the table of words: ids of words are below this. */
     readonly vocabulary: number;
     readonly embedding: string;
     readonly norm: string;
     /** Absent = the head is the embedding table. */
     readonly head?: string;
+    /** Texts are read as if no image token could follow: their logits do not count (Chameleon). */
+    readonly hidesImages?: boolean;
   };
   readonly image: {
     readonly firstId: number;
@@ -65,7 +71,9 @@ export interface ShownFeatures {
 
 /** Which of the ids [B, T] are image tokens: bool [B * T, 1]. */
 export function imagePlaces({ routes }: RoutedDecoder, ids: Tensor): Tensor {
-  return greaterOrEqual(reshape(ids, [-1, 1]), routes.image.firstId);
+  const { firstId, rows } = routes.image;
+  const flat = reshape(ids, [-1, 1]);
+  return and(greaterOrEqual(flat, firstId), less(flat, firstId + rows));
 }
 
 /** Hidden states [B * T, width] of ids [B, T]. */
@@ -98,15 +106,22 @@ export function layerChanges({ routes }: RoutedDecoder, places: Places): (layer:
 /** Logits of words [N, vocabulary] of hidden states [N, width] that have left the last layer. Never float16. */
 export function textLogits(routed: RoutedDecoder, hidden: Tensor, places: Places): Tensor {
   const { decoder, routes } = routed;
-  const { vocabulary, head, embedding } = routes.text;
+  const { vocabulary, head, embedding, hidesImages = false } = routes.text;
   const normal = finalNorm(routed, hidden, places);
   const { width } = decoder.config;
   const logits =
     head === undefined
       ? gemm(normal, decoder.modules.weight(`${embedding}.weight`, [vocabulary, width]), { transB: true })
       : decoder.modules.linear(head, normal, { out: vocabulary });
-  return precise(logits);
+  const exact = precise(logits);
+  if (!hidesImages) return exact;
+  const { firstId, rows } = routes.image;
+  const isImage = Array.from({ length: vocabulary }, (_, id) => id >= firstId && id < firstId + rows);
+  return where(constant(decoder.modules.graph, 'bool', [1, vocabulary], isImage), lowest, exact);
 }
+
+/** A logit that no softmax sees. */
+const lowest = -3e38;
 
 /** Logits of the image tokens that can be drawn, [N, tokens]. Never float16. */
 export function imageLogits(routed: RoutedDecoder, hidden: Tensor, places: Places): Tensor {

@@ -55,7 +55,14 @@ export interface AutoregressiveSpec
   /** What it can read, its own recommendation first. Drawn tokens are read as they are only with `emitted-tokens`. */
   readonly representations: readonly Representation[];
   /** The grid of tokens of every drawing, and its picture. */
-  readonly image: { readonly rows: number; readonly columns: number; readonly width: number; readonly height: number };
+  readonly image: {
+    readonly rows: number;
+    readonly columns: number;
+    readonly width: number;
+    readonly height: number;
+    /** The id of a token that the model has between the rows of image tokens: it is forced, and in no drawing. */
+    readonly lineEnd?: number;
+  };
   readonly guidance?: Guidance | undefined;
   /** The id whose places features take, where the model is shown features. */
   readonly placeholder?: number;

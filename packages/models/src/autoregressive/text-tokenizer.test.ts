@@ -53,10 +53,21 @@ it('renders conversations with the names of its own tokens', () => {
 it.each([
   ['no template', { template: undefined }, /no chat template/],
   ['a template that fails', { template: '{{ none.of.this() }}' }, /chat template of a test cannot be used/],
+  [
+    'a template that reaches out',
+    { template: '{{ messages.constructor.constructor("return 1")() }}' },
+    /not a function/,
+  ],
+  [
+    'a template that would fill the memory',
+    { template: '{% for i in range(10000000000) %}x{% endfor %}' },
+    /did not end/,
+  ],
+  ['a template that says too much', { template: '{% for i in range(3000000) %}x{% endfor %}' }, /did not end/],
 ])('has a code for %s', (_, change, message) => {
   const other = createTextTokenizer({ ...source, ...change });
-  expect(() => other.chat([{ role: 'user', content: 'a' }])).toThrowError(/GVU_MODEL_TOKENIZER/);
-  expect(() => other.chat([{ role: 'user', content: 'a' }])).toThrowError(message);
+  const error = expect.objectContaining({ code: 'GVU_MODEL_TOKENIZER', message: expect.stringMatching(message) });
+  expect(() => other.chat([{ role: 'user', content: 'a' }])).toThrowError(error);
 });
 
 it.each([

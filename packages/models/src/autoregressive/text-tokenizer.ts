@@ -8,6 +8,7 @@ import { Template } from '@huggingface/jinja';
 import { Tokenizer } from '@huggingface/tokenizers';
 import { modelErrors } from '../errors.ts';
 import { readModelFile, readModelJson } from '../model-files.ts';
+import { renderTemplate } from './chat-template.ts';
 
 export interface ChatMessage {
   readonly role: 'system' | 'user' | 'assistant';
@@ -56,8 +57,9 @@ export function createTextTokenizer(
   { isControl = () => false }: TokenizerOptions = {},
 ): TextTokenizer {
   const tokenizer = attempt(source, 'The tokenizer', () => new Tokenizer(json, config));
-  const chatTemplate =
-    template === undefined ? undefined : attempt(source, 'The chat template', () => new Template(template));
+  if (template !== undefined) attempt(source, 'The chat template', () => new Template(template));
+  // A rendering takes a process; readings differ in what is said before them far less than in images.
+  const rendered = new Map<string, string>();
   const added = tokenizer.get_added_tokens_decoder();
   const encode = (text: string): number[] =>
     text === '' ? [] : tokenizer.encode(text, { add_special_tokens: false }).ids;
@@ -78,7 +80,7 @@ export function createTextTokenizer(
     decode: (ids) => (ids.length === 0 ? '' : tokenizer.decode([...ids], { skip_special_tokens: true })),
     idOf: (token) => tokenizer.token_to_id(token),
     chat(messages) {
-      if (!chatTemplate)
+      if (template === undefined)
         throw modelErrors.error('GVU_MODEL_TOKENIZER', `The tokenizer of ${source} has no chat template.`, {
           hint: 'Get tokenizer_config.json or chat_template.jinja of the same release.',
         });
@@ -86,12 +88,20 @@ export function createTextTokenizer(
         const text = isRecord(value) ? value.content : value;
         return key.endsWith('_token') && typeof text === 'string' ? [[key, text]] : [];
       });
-      return attempt(source, 'The chat template', () =>
-        chatTemplate.render({ ...Object.fromEntries(names), messages, add_generation_prompt: true }),
-      );
+      const key = JSON.stringify(messages);
+      const known = rendered.get(key);
+      if (known !== undefined) return known;
+      const context = { ...Object.fromEntries(names), messages, add_generation_prompt: true };
+      const text = attempt(source, 'The chat template', () => renderTemplate(template, context));
+      if (rendered.size >= mostRendered) rendered.clear();
+      rendered.set(key, text);
+      return text;
     },
   };
 }
+
+/** Conversations whose text is kept. */
+const mostRendered = 1024;
 
 /** Gives what a library throws over a checkpoint's files a code. */
 function attempt<T>(source: string, what: string, work: () => T): T {

@@ -1,7 +1,7 @@
 /**
  * The configuration of a decoder-only transformer of the Llama family, and how to read it from a Hugging Face
- * `config.json` (Llama, Qwen2/2.5, Qwen3; transformers 4 and 5 spellings). What the decoder does not do is refused by name:
- * a silently ignored option would give wrong numbers.
+ * `config.json` (Llama, Qwen2/2.5, Qwen3, Chameleon; transformers 4 and 5 spellings). What the decoder does not do is refused by
+ * name: a silently ignored option would give wrong numbers.
  */
 import { modelErrors } from '../errors.ts';
 
@@ -32,15 +32,17 @@ export interface DecoderConfig {
   readonly qkvBias: boolean;
   readonly outputBias: boolean;
   readonly mlpBias: boolean;
-  /** RMSNorm on every head of q and k before rotation (Qwen3). */
-  readonly qkNorm: boolean;
+  /** On every head of q and k before rotation: RMSNorm (Qwen3), or LayerNorm with a scale and a bias for each head (Chameleon). */
+  readonly qkNorm: 'none' | 'rms' | 'layer';
+  /** Norms stand behind attention and feed-forward, before the residual addition (Chameleon 30B), instead of before them. */
+  readonly normsBehind: boolean;
   /** The head is the embedding table. */
   readonly tiedHead: boolean;
 }
 
 type Json = Readonly<Record<string, unknown>>;
 
-const families = ['llama', 'qwen2', 'qwen3'] as const;
+const families = ['llama', 'qwen2', 'qwen3', 'chameleon'] as const;
 
 /** Reads a `config.json`. Throws GVU_MODEL_CONFIG with every problem at once. */
 export function decoderConfig(json: unknown): DecoderConfig {
@@ -57,9 +59,10 @@ export function decoderConfig(json: unknown): DecoderConfig {
     );
     return Number.NaN;
   };
-  const whole = (key: string, fallback?: number): number => {
+  const whole = (key: string, { fallback, most = 2 ** 24 }: { fallback?: number; most?: number } = {}): number => {
     const value = number(key, fallback);
     if (!Number.isInteger(value) && !Number.isNaN(value)) problems.push(`${key} must be a whole number, not ${value}`);
+    if (value > most) problems.push(`${key} must be at most ${most}, not ${value}`);
     return value;
   };
   const flag = (key: string, fallback: boolean): boolean => {
@@ -73,9 +76,12 @@ export function decoderConfig(json: unknown): DecoderConfig {
     problems.push(`model_type must be one of ${families.join(', ')}, not ${JSON.stringify(source.model_type)}`);
   if ((source.hidden_act ?? 'silu') !== 'silu')
     problems.push(`hidden_act must be silu, not ${JSON.stringify(source.hidden_act)}`);
-  if (source.use_sliding_window === true) problems.push('use_sliding_window is not supported');
-  if (Array.isArray(source.layer_types) && source.layer_types.some((type) => type !== 'full_attention'))
-    problems.push(`layer_types must all be full_attention, not ${JSON.stringify([...new Set(source.layer_types)])}`);
+  if (flag('use_sliding_window', false)) problems.push('use_sliding_window is not supported');
+  const layerTypes: readonly unknown[] = Array.isArray(source.layer_types)
+    ? source.layer_types
+    : [source.layer_types ?? 'full_attention'];
+  if (layerTypes.some((type) => type !== 'full_attention'))
+    problems.push(`layer_types must all be full_attention, not ${JSON.stringify([...new Set(layerTypes)])}`);
   if ((source.quantization_config ?? null) !== null)
     problems.push('quantised weights (quantization_config) cannot be read');
   const heads = whole('num_attention_heads');
@@ -86,17 +92,18 @@ export function decoderConfig(json: unknown): DecoderConfig {
     vocabulary: whole('vocab_size'),
     width,
     feedForward: whole('intermediate_size'),
-    layers: whole('num_hidden_layers'),
+    layers: whole('num_hidden_layers', { most: 1024 }),
     heads,
-    kvHeads: whole('num_key_value_heads', heads),
-    headDim: whole('head_dim', family === 'qwen3' ? 128 : width / heads),
+    kvHeads: whole('num_key_value_heads', { fallback: heads }),
+    headDim: whole('head_dim', { fallback: family === 'qwen3' ? 128 : width / heads }),
     epsilon: number('rms_norm_eps', 1e-6),
     ropeTheta: rope.theta,
     ropeScaling: rope.scaling,
     qkvBias: attentionBias,
     outputBias: attentionBias && family !== 'qwen2',
     mlpBias: flag('mlp_bias', false),
-    qkNorm: family === 'qwen3',
+    qkNorm: family === 'qwen3' ? 'rms' : family === 'chameleon' ? 'layer' : 'none',
+    normsBehind: family === 'chameleon' && flag('swin_norm', false),
     tiedHead: flag('tie_word_embeddings', false),
   };
   if (config.heads % config.kvHeads > 0)
@@ -118,11 +125,17 @@ export function decoderConfig(json: unknown): DecoderConfig {
 
 /** transformers 4 writes `rope_theta` and `rope_scaling`, transformers 5 one `rope_parameters`. */
 function ropeOf(source: Json, problems: string[]): { theta: number; scaling: RopeScaling } {
-  const merged = isObject(source.rope_parameters)
-    ? source.rope_parameters
-    : isObject(source.rope_scaling)
-      ? source.rope_scaling
-      : {};
+  const given = (['rope_parameters', 'rope_scaling'] as const).flatMap((key) => {
+    const value = source[key] ?? undefined;
+    if (value !== undefined && !isObject(value))
+      problems.push(`${key} must be an object, not ${JSON.stringify(value)}`);
+    if (!isObject(value)) return [];
+    const layered = Object.keys(value).filter((name) => isObject(value[name]));
+    if (layered.length > 0) problems.push(`${key} must be the same for all layers, not by ${layered.join(', ')}`);
+    return [value];
+  });
+  const [merged = {}, other = merged] = given;
+  if (JSON.stringify(other) !== JSON.stringify(merged)) problems.push('rope_parameters and rope_scaling differ');
   const theta = merged.rope_theta ?? source.rope_theta ?? 10_000;
   if (typeof theta !== 'number' || !(theta > 0))
     problems.push(`rope_theta must be a number above 0, not ${JSON.stringify(theta)}`);

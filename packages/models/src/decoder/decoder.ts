@@ -1,18 +1,21 @@
 /**
- * A decoder-only transformer of the Llama family (Llama, Qwen2/2.5, Qwen3) as graph functions: pre-norm blocks of grouped-query
+ * A decoder-only transformer of the Llama family (Llama, Qwen2/2.5, Qwen3, Chameleon) as graph functions: blocks of grouped-query
  * attention with rotary positions, and a gated SiLU feed-forward. The blocks are written once; training, prefill and
  * decoding differ only in how attention meets its cache.
  *
  * Hidden states are matrices [N, width] with N = rows x positions: every product is one Gemm, and residual additions ride in
- * its addend. Sources: modeling_llama.py, modeling_qwen2.py, modeling_qwen3.py of transformers 5.18.
+ * its addend. Sources: modeling_llama.py, modeling_qwen2.py, modeling_qwen3.py, modeling_chameleon.py of
+ * transformers 5.18.
  */
 import {
+  add,
   attention,
   cachedAttention,
   cast,
   checkpoint,
   constantData,
   gemm,
+  layerNorm,
   mul,
   type RopeTables,
   reshape,
@@ -134,7 +137,10 @@ export function decodeBlocks(
   return { hidden, caches };
 }
 
-/** One block: x + attention(norm(x)), then x + mlp(norm(x)). */
+/** Of LayerNorm on heads: that of Chameleon's code, whatever its configuration says. */
+const headEpsilon = 1e-5;
+
+/** One block: x + attention(norm(x)), then x + mlp(norm(x)); or, with norms behind, x + norm(attention(x)), then x + norm(mlp(x)). */
 function block(
   decoder: Decoder,
   layer: number,
@@ -147,9 +153,13 @@ function block(
   const [batch = 0, length = 0] = positions.shape;
   const norm = (x: Tensor, which: string) =>
     rmsNorm(x, modules.weight(`${name}.${which}.weight`, [config.width]), config.epsilon);
+  // Without norms between, the residual addition is part of the last product.
+  const entering = (x: Tensor, which: string) => (config.normsBehind ? x : norm(x, which));
+  const joining = (x: Tensor) => (config.normsBehind ? {} : { addend: x });
+  const joined = (x: Tensor, y: Tensor, which: string) => (config.normsBehind ? add(x, norm(y, which)) : y);
 
   const attended = scope(graph, `${name}.self_attn`, () => {
-    const normal = norm(hidden, 'input_layernorm');
+    const normal = entering(hidden, 'input_layernorm');
     const parts = (['q', 'k', 'v'] as const).map((part) => ({
       name: `${name}.self_attn.${part}_proj`,
       out: (part === 'q' ? config.heads : config.kvHeads) * config.headDim,
@@ -166,38 +176,46 @@ function block(
     const rotated = (flat: Tensor, part: 'q' | 'k') => {
       const count = part === 'q' ? config.heads : config.kvHeads;
       const apart = reshape(flat, [batch, length, count, config.headDim]);
-      const scaled = config.qkNorm ? headNorm(apart, part) : apart;
+      const scaled = headNorm(apart, part);
       const options = { heads: count };
       const flatRows = rope(reshape(scaled, [batch, length, count * config.headDim]), positions, decoder.rope, options);
       return heads(reshape(flatRows, flat.shape));
     };
-    const headNorm = (x: Tensor, part: 'q' | 'k') =>
-      rmsNorm(x, modules.weight(`${name}.self_attn.${part}_norm.weight`, [config.headDim]), config.epsilon);
+    const headNorm = (x: Tensor, part: 'q' | 'k') => {
+      if (config.qkNorm === 'none') return x;
+      const own = `${name}.self_attn.${part}_norm`;
+      if (config.qkNorm === 'rms') return rmsNorm(x, modules.weight(`${own}.weight`, [config.headDim]), config.epsilon);
+      const shape = x.shape.slice(2);
+      const scaled = mul(layerNorm(x, { epsilon: headEpsilon }), modules.weight(`${own}.weight`, shape));
+      return add(scaled, modules.weight(`${own}.bias`, shape));
+    };
     const y = attend(rotated(flatQ, 'q'), rotated(flatK, 'k'), heads(flatV));
     const rows = reshape(swap(y, [batch, length, config.heads, config.headDim]), [
       batch * length,
       config.heads * config.headDim,
     ]);
-    return modules.linear(`${name}.self_attn.o_proj`, rows, {
+    const projected = modules.linear(`${name}.self_attn.o_proj`, rows, {
       out: config.width,
       bias: config.outputBias,
-      addend: hidden,
+      ...joining(hidden),
     });
+    return joined(hidden, projected, 'input_layernorm');
   });
 
   const changed = changes?.(layer) ?? 'all';
   if (changed === 'none') return hidden;
   const left = scope(graph, `${name}.mlp`, () => {
-    const normal = norm(attended, 'post_attention_layernorm');
+    const normal = entering(attended, 'post_attention_layernorm');
     const [gate, up] = ['gate', 'up'].map((part) =>
       modules.linear(`${name}.mlp.${part}_proj`, normal, { out: config.feedForward, bias: config.mlpBias }),
     );
     const inner = gate && up ? mul(silu(gate), up) : normal;
-    return modules.linear(`${name}.mlp.down_proj`, inner, {
+    const projected = modules.linear(`${name}.mlp.down_proj`, inner, {
       out: config.width,
       bias: config.mlpBias,
-      addend: attended,
+      ...joining(attended),
     });
+    return joined(attended, projected, 'post_attention_layernorm');
   });
   return changed === 'all' ? left : where(changed, left, hidden);
 }

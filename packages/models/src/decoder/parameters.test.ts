@@ -38,7 +38,7 @@ describe('decoderParameters', () => {
     const names = (change: Partial<DecoderConfig>, prefix?: string) =>
       decoderParameters({ ...config, ...change }, prefix).map(({ name }) => name);
     expect(names({ tiedHead: true })).not.toContain('lm_head.weight');
-    const normed = names({ qkNorm: true }).filter((name) => !names({}).includes(name));
+    const normed = names({ qkNorm: 'rms' }).filter((name) => !names({}).includes(name));
     expect(normed).toEqual(['model.layers.0.self_attn.q_norm.weight', 'model.layers.0.self_attn.k_norm.weight']);
     expect(names({}, 'language_model.model.')).toContain('language_model.model.layers.0.mlp.up_proj.weight');
   });

@@ -26,6 +26,16 @@ export function decoderModules(config: DecoderConfig, prefix = 'model.'): readon
   ];
 }
 
+function headNorms({ qkNorm, heads, kvHeads, headDim }: DecoderConfig, attention: string): readonly FlatEntry[] {
+  if (qkNorm === 'none') return [];
+  if (qkNorm === 'rms')
+    return ['q', 'k'].map((part) => ({ name: `${attention}${part}_norm.weight`, shape: [headDim] }));
+  return ['weight', 'bias'].flatMap((what) => [
+    { name: `${attention}q_norm.${what}`, shape: [heads, headDim] },
+    { name: `${attention}k_norm.${what}`, shape: [kvHeads, headDim] },
+  ]);
+}
+
 /** Every tensor of a decoder: its modules' weights and biases, and the scales of its norms. */
 export function decoderParameters(config: DecoderConfig, prefix = 'model.'): readonly FlatEntry[] {
   const modules = decoderModules(config, prefix).flatMap(({ name, kind, in: from, out, bias }) => [
@@ -37,12 +47,7 @@ export function decoderParameters(config: DecoderConfig, prefix = 'model.'): rea
     return [
       { name: `${layer}input_layernorm.weight`, shape: [config.width] },
       { name: `${layer}post_attention_layernorm.weight`, shape: [config.width] },
-      ...(config.qkNorm
-        ? [
-            { name: `${layer}self_attn.q_norm.weight`, shape: [config.headDim] },
-            { name: `${layer}self_attn.k_norm.weight`, shape: [config.headDim] },
-          ]
-        : []),
+      ...headNorms(config, `${layer}self_attn.`),
     ];
   }).flat();
   return [...modules, ...norms, { name: `${prefix}norm.weight`, shape: [config.width] }];

@@ -1,2 +1,2 @@
-export { resizeBicubic } from './resize-bicubic.ts';
+export { resizeBicubic, resizeBilinear } from './resize.ts';
 export { type VisionTransformerConfig, visionParameters, visionTransformer } from './transformer.ts';

@@ -2,7 +2,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Rollout } from '../reward.ts';
+import type { Reward, Rollout } from '../reward.ts';
 import { scoreRollouts } from '../score.ts';
 import { http, httpConfig } from './http.ts';
 
@@ -47,7 +47,10 @@ const rollouts = (count: number): Rollout[] =>
     ...(sample === 0 && { metadata: { tag: 'counting' } }),
   }));
 const make = (url: string, options: object = {}) =>
-  http(httpConfig.parse({ url, retryMs: 1, timeoutMs: 500, ...options }, { source: 'test' }));
+  http(httpConfig.parse({ url, retryMs: 1, timeoutMs: 600_000, ...options }, { source: 'test' }));
+/** As a run does that ends with the first failure. */
+const scored = (reward: Reward, count: number) =>
+  scoreRollouts([{ reward, weight: 1, onError: 'fail' }], rollouts(count));
 const json = (response: ServerResponse, value: unknown) => response.end(JSON.stringify(value));
 
 describe('a judge behind HTTP', () => {
@@ -89,21 +92,39 @@ describe('a judge behind HTTP', () => {
       if (call === 0) request.socket.destroy();
       else if (call > 1) json(response, { values: items.map(() => 1) });
     });
-    expect((await make(url, { timeoutMs: 100 }).score(rollouts(1), { signal })).values).toEqual([1]);
+    expect((await make(url, { timeoutMs: 100, retries: 20 }).score(rollouts(1), { signal })).values).toEqual([1]);
   });
 
-  it('leaves the items of a failed batch unscorable, and fails only when all do', async () => {
+  it('leaves the items of a failed batch unscorable, and says why', async () => {
     const url = await serve(({ items }, response) => {
       if (items.some(({ prompt }) => prompt === 'prompt 2')) response.writeHead(500).end();
       else json(response, { values: items.map(() => 1) });
     });
     const reward = make(url, { batch: 2, retries: 1 });
-    const { values, trace } = await reward.score(rollouts(5), { signal });
+    const { values, failed } = await reward.score(rollouts(5), { signal });
     expect(values).toEqual([1, 1, Number.NaN, Number.NaN, 1]);
-    expect(trace?.[2]).toMatchObject({ failure: expect.stringContaining('status 500, attempt 2') });
-    await expect(make(url, { retries: 0 }).score(rollouts(5), { signal })).rejects.toThrow(/GVU_REWARD_HTTP.*500/);
-    const [scored] = await scoreRollouts([{ reward, weight: 1, onError: 'skip-sample' }], rollouts(5));
-    expect(scored?.values).toEqual([1, 1, Number.NaN, Number.NaN, 1]);
+    expect([...(failed ?? [])].map(([row, cause]) => [row, String(cause)])).toEqual(
+      [2, 3].map((row) => [row, expect.stringContaining('status 500, attempt 2')]),
+    );
+  });
+
+  it.each([
+    ['skip-sample', Number.NaN],
+    ['zero', 0],
+  ] as const)('does with them as onError says: %s', async (onError, value) => {
+    let requests = 0;
+    const url = await serve(({ items }, response) => {
+      requests++;
+      if (items.some(({ prompt }) => prompt === 'prompt 2')) response.writeHead(500).end();
+      else json(response, { values: items.map(() => 1) });
+    });
+    const reward = make(url, { batch: 2, retries: 0 });
+    const [column] = await scoreRollouts([{ reward, weight: 1, onError }], rollouts(5));
+    expect(column).toMatchObject({ values: [1, 1, value, value, 1], failures: 2 });
+    expect(String(column?.firstFailure)).toContain('status 500');
+    // Nothing is asked a second time.
+    expect(requests).toBe(3);
+    await expect(scored(reward, 5)).rejects.toThrow(/GVU_REWARD_FAILED.*failed on 2 of 5 rollouts/);
   });
 
   it.each([
@@ -119,7 +140,7 @@ describe('a judge behind HTTP', () => {
       calls++;
       response.end(text);
     });
-    await expect(make(url).score(rollouts(2), { signal })).rejects.toThrow(message);
+    await expect(scored(make(url), 2)).rejects.toThrow(message);
     expect(calls).toBe(1);
   });
 
@@ -130,8 +151,8 @@ describe('a judge behind HTTP', () => {
       if (calls.length === 1) response.writeHead(404).end();
       else response.writeHead(307, { location: '/elsewhere' }).end();
     });
-    await expect(make(url).score(rollouts(1), { signal })).rejects.toThrow('404');
-    await expect(make(url, { retries: 0 }).score(rollouts(1), { signal })).rejects.toThrow(/GVU_REWARD_HTTP/);
+    await expect(scored(make(url), 1)).rejects.toThrow('404');
+    await expect(scored(make(url, { retries: 0 }), 1)).rejects.toThrow(/GVU_REWARD_HTTP/);
     expect(calls).toEqual(['/judge', '/judge']);
   });
 

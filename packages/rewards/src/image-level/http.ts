@@ -6,8 +6,8 @@
  *   200   { "values": [0.7, null, ...] }      as many as items, in their order; null = cannot be judged
  *
  * What may pass by itself (no connection, no answer in time, 408, 429, 5xx) is tried again after a pause that doubles and is random, so that
- * many clients do not come back together (Brooker, "Exponential backoff and jitter", 2015). A batch that still fails leaves its items
- * unscorable; if all batches fail, the reward does.
+ * many clients do not come back together (Brooker, "Exponential backoff and jitter", 2015). What becomes of the items of a batch that still
+ * fails is the caller's `onError`.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { defineConfig, isRecord } from '@gvu/core';
@@ -69,7 +69,7 @@ export type HttpOptions = ReturnType<typeof httpConfig.parse>;
 const maxAnswerBytes = 1 << 20;
 const longestPauseMs = 60_000;
 
-/** Rejects scoring with GVU_REWARD_HTTP when no batch could be judged. */
+/** The failures that scoring gives are GVU_REWARD_HTTP. */
 export function http(options: HttpOptions): Reward {
   const { url, judge, batch, concurrency } = options;
   const name = 'http';
@@ -93,15 +93,15 @@ export function http(options: HttpOptions): Reward {
       };
       await Promise.all(Array.from({ length: Math.min(concurrency, batches.length) }, worker));
       signal.throwIfAborted();
-      const failures = answers.filter((answer) => answer instanceof Error);
-      if (failures.length > 0 && failures.length === batches.length) throw failures[0];
       const values = answers.flatMap((answer, i) =>
         answer instanceof Error ? (batches[i] ?? []).map(() => Number.NaN) : answer,
       );
-      const trace = answers.flatMap((answer, i) =>
-        (batches[i] ?? []).map(() => (answer instanceof Error ? { failure: answer.message } : {})),
+      const failed = new Map(
+        answers.flatMap((answer, i) =>
+          answer instanceof Error ? (batches[i] ?? []).map((_, k) => [i * batch + k, answer] as const) : [],
+        ),
       );
-      return failures.length > 0 ? { values, trace } : { values };
+      return { values, failed };
     },
   };
 }

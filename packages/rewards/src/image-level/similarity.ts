@@ -29,7 +29,7 @@ const checkpoint = {
     type: 'string',
     minLength: 1,
     description:
-      'File of the directory that has the weights: safetensors, or what torch.save wrote. Default: model.safetensors or its shards.',
+      'File of the directory that has the weights: safetensors, what torch.save wrote, or the whole model as ONNX (onnx/model.onnx). Default: model.safetensors or its shards.',
   },
 } as const;
 

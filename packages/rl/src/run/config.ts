@@ -33,6 +33,25 @@ const rewardEntry = {
       description:
         'What becomes of rollouts on which the reward fails: the run ends, they teach nothing, or they get 0.',
     },
+    gate: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['by', 'least'],
+      description: 'Lets this reward count only where another reward of the run, a guard, is satisfied.',
+      properties: {
+        by: {
+          type: 'string',
+          minLength: 1,
+          description: 'The `use` of the other reward; with weight 0 it does nothing but guard.',
+        },
+        least: { type: 'number', description: 'What the other reward has to reach.' },
+        otherwise: {
+          type: 'number',
+          default: 0,
+          description: 'What this reward is where the other is below that: the lower end of its range, as a rule.',
+        },
+      },
+    },
   },
 } as const;
 
@@ -207,7 +226,7 @@ export const runConfig = defineConfig({
           type: 'array',
           items: rewardEntry,
           description:
-            'Rewards that judge the drawings; the first one is the score. Default: the first reward that comes with the backend, or where there is none the rewards of the run.',
+            'Rewards that judge the drawings; the first one is the score. Default: the first reward that comes with the backend, and the rewards of the run.',
         },
         exam: {
           type: 'string',

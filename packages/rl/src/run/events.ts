@@ -103,6 +103,11 @@ export interface EvaluationEvent {
    * and for others'.
    */
   readonly judge?: { readonly right: number; readonly wrong: number; readonly n: number };
+  /**
+   * Of the drawings, by name: `kl` from the model without its adapter, in nats a decision; `saturation`, `brightness`, `sharpness` and
+   * `diversity` as in `trainer/picture-statistics.ts`; `correlation/<reward>` with the score.
+   */
+  readonly signs?: Readonly<Record<string, number | null>>;
   /** In the same order at every step. */
   readonly drawings: readonly EvaluatedDrawing[];
 }

@@ -8,7 +8,8 @@ import { type Reader, type RewardEntry, scoreRollouts } from '@gvu/rewards';
 import type { Prompt, PromptSource } from '../prompts.ts';
 import type { RunConfig } from '../run/config.ts';
 import type { EvaluationEvent } from '../run/events.ts';
-import { mean } from '../statistics.ts';
+import { correlation, mean } from '../statistics.ts';
+import { diversity, pictureStatistics } from './picture-statistics.ts';
 
 export interface EvaluateOptions {
   readonly config: RunConfig;
@@ -22,6 +23,7 @@ export interface EvaluateOptions {
 export interface EvaluatedImage {
   readonly prompt: Prompt;
   readonly sample: number;
+  readonly drawing: Drawing;
   readonly pixels: Pixels;
   readonly rewards: Readonly<Record<string, number | null>>;
 }
@@ -61,10 +63,10 @@ export async function drawHeldOut(options: EvaluateOptions): Promise<readonly Ev
     });
     const scores = await scoreRollouts(judges, rollouts, signal ? { signal } : {});
     part.forEach(({ prompt, sample }, row) => {
-      const pixels = pictures[row];
-      if (!pixels) return;
+      const [drawing, pixels] = [drawn[row], pictures[row]];
+      if (!drawing || !pixels) return;
       const rewards = Object.fromEntries(scores.map(({ name, values }) => [name, finite(values[row])]));
-      images.push({ prompt, sample, pixels, rewards });
+      images.push({ prompt, sample, drawing, pixels, rewards });
     });
   }
   return images;
@@ -87,6 +89,25 @@ export function summarise(
   );
   const overall = means(names, (name) => Object.values(byTag).map((entry) => entry.mean[name] ?? Number.NaN));
   return { overall, byTag };
+}
+
+/**
+ * What shows whether a policy exploits its judges: how its pictures look, how different those of a prompt are (NaN for one each), and how
+ * well each further reward goes with the score (Pearson's correlation over drawings).
+ */
+export function signsOf(images: readonly EvaluatedImage[], names: readonly string[]): Record<string, number> {
+  const looks = images.map(({ pixels }) => pictureStatistics(pixels));
+  const byPrompt = new Map<Prompt, Pixels[]>();
+  for (const { prompt, pixels } of images) byPrompt.set(prompt, [...(byPrompt.get(prompt) ?? []), pixels]);
+  const values = (name: string) => images.map(({ rewards }) => rewards[name] ?? Number.NaN);
+  const [score = '', ...others] = names;
+  return {
+    saturation: mean(looks.map(({ saturation }) => saturation)),
+    brightness: mean(looks.map(({ brightness }) => brightness)),
+    sharpness: mean(looks.map(({ sharpness }) => sharpness)),
+    diversity: diversity([...byPrompt.values()]),
+    ...Object.fromEntries(others.map((name) => [`correlation/${name}`, correlation(values(name), values(score))])),
+  };
 }
 
 function means(names: readonly string[], values: (name: string) => readonly number[]): Record<string, number | null> {

@@ -1,10 +1,10 @@
 /** The evaluations of a run: which are due, what they found, and whether that should worry anybody. */
 import type { EventLog } from '@gvu/core';
-import type { ActiveAdapter } from '@gvu/models';
+import type { ActiveAdapter, Drawing } from '@gvu/models';
 import type { Reader, RewardEntry } from '@gvu/rewards';
 import type { EvaluationEvent, GuardEvent, RunEvent } from '../run/events.ts';
-import { checkJudge, drawHeldOut, fixedSet, type JudgeCheck, summarise } from './evaluate.ts';
-import { guardEvaluation, guardJudge } from './guards.ts';
+import { checkJudge, drawHeldOut, finite, fixedSet, type JudgeCheck, signsOf, summarise } from './evaluate.ts';
+import { guardEvaluation, guardJudge, guardPictures, guardProxy } from './guards.ts';
 import { appendEvent, putImage } from './record.ts';
 import type { RunParts, TrainOptions } from './train.ts';
 
@@ -18,6 +18,8 @@ export interface EvaluatorOptions {
   readonly judges: readonly RewardEntry[];
   /** A teacher that changes in training and is therefore watched. */
   readonly teacher: Reader | undefined;
+  /** KL divergence of the policy from the base on drawings of the policy, in nats a decision. */
+  readonly kl: (drawings: readonly Drawing[]) => Promise<number>;
 }
 
 export interface Evaluator {
@@ -26,10 +28,11 @@ export interface Evaluator {
 }
 
 export async function createEvaluator(given: EvaluatorOptions): Promise<Evaluator> {
-  const { parts, options, log, past, adapter, judges, teacher } = given;
+  const { parts, options, log, past, adapter, judges, teacher, kl } = given;
   const { config, onProgress, signal } = options;
   const { backend, prompts: source, exam } = parts;
   const { every, perTag, tests, seed, images: kept } = config.evaluation;
+  const trainedOn = config.rewards.flatMap(({ use, weight }) => (weight > 0 ? [use] : []));
   const done = new Map<number, EvaluationEvent>();
   const examined = new Set<number>();
   for (const { type, data } of past) {
@@ -67,6 +70,7 @@ export async function createEvaluator(given: EvaluatorOptions): Promise<Evaluato
       }),
     );
     const names = judges.map(({ reward }) => reward.name);
+    const signs = { kl: await kl(drawn.map(({ drawing }) => drawing)), ...signsOf(drawn, names) };
     const event: EvaluationEvent = {
       step,
       seconds: (performance.now() - started) / 1000,
@@ -75,11 +79,17 @@ export async function createEvaluator(given: EvaluatorOptions): Promise<Evaluato
       ...summarise(drawn, names),
       drawings,
       ...(judge && { judge }),
+      signs: Object.fromEntries(Object.entries(signs).map(([name, value]) => [name, finite(value)])),
     };
     appendEvent(log, 'evaluation', event);
     const [first] = done.values();
     done.set(step, event);
-    if (first) warn(step, guardEvaluation(first, event));
+    if (first)
+      warn(step, [
+        ...guardEvaluation(first, event),
+        ...guardProxy(first, event, trainedOn),
+        ...guardPictures(first, event),
+      ]);
     if (judge && firstCheck) warn(step, guardJudge(firstCheck, judge));
     firstCheck ??= judge;
     onProgress?.({ phase: 'evaluation', step, steps: config.steps, metrics: event.overall, secondsLeft });

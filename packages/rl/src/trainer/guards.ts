@@ -4,6 +4,7 @@
  */
 import type { RunConfig } from '../run/config.ts';
 import type { EvaluationEvent, GuardEvent } from '../run/events.ts';
+import { mean, unbiasedStd } from '../statistics.ts';
 
 /** What guards remember from step to step; part of every checkpoint. */
 export interface GuardMemory {
@@ -88,26 +89,68 @@ export function guardStep(
   };
 }
 
-/** After an evaluation: the score fell by more than chance does it while the policy was being trained. */
-export function guardEvaluation(first: EvaluationEvent, now: EvaluationEvent): readonly Finding[] {
-  const scores = (event: EvaluationEvent) => event.drawings.map(({ rewards }) => rewards[event.score] ?? Number.NaN);
-  const [before, after] = [scores(first), scores(now)];
-  const changes = after.flatMap((value, i) => {
-    const change = value - (before[i] ?? Number.NaN);
+/** By how much a reward of the same drawings changed; undefined where fewer than two were judged twice. */
+function changeOf(reward: string, first: EvaluationEvent, now: EvaluationEvent) {
+  const changes = now.drawings.flatMap(({ rewards }, i) => {
+    const change = (rewards[reward] ?? Number.NaN) - (first.drawings[i]?.rewards[reward] ?? Number.NaN);
     return Number.isNaN(change) ? [] : [change];
   });
-  if (changes.length < 2) return [];
-  const mean = changes.reduce((sum, change) => sum + change, 0) / changes.length;
-  const variance = changes.reduce((sum, change) => sum + (change - mean) ** 2, 0) / (changes.length - 1);
-  const error = Math.sqrt(variance / changes.length);
-  if (mean >= -3 * error || mean === 0) return [];
+  return changes.length < 2
+    ? undefined
+    : { mean: mean(changes), error: unbiasedStd(changes) / Math.sqrt(changes.length) };
+}
+
+/** After an evaluation: the score fell by more than chance does it while the policy was being trained. */
+export function guardEvaluation(first: EvaluationEvent, now: EvaluationEvent): readonly Finding[] {
+  const change = changeOf(now.score, first, now);
+  if (!change || change.mean >= -3 * change.error || change.mean === 0) return [];
   return [
     {
       guard: 'score',
       level: 'warn',
-      message: `On held-out prompts '${now.score}' fell by ${(-mean).toPrecision(2)} (standard error ${error.toPrecision(1)}) since the start, while the policy follows its reward: it may be exploiting it.`,
+      message: `On held-out prompts '${now.score}' fell by ${(-change.mean).toPrecision(2)} (standard error ${change.error.toPrecision(1)}) since the start, while the policy follows its reward: it may be exploiting it.`,
     },
   ];
+}
+
+/** A reward that is trained with rose on held-out prompts beyond chance, and the score, another judge, did not. */
+export function guardProxy(
+  first: EvaluationEvent,
+  now: EvaluationEvent,
+  trainedOn: readonly string[],
+): readonly Finding[] {
+  const score = changeOf(now.score, first, now);
+  if (!score || trainedOn.includes(now.score) || score.mean > 2 * score.error) return [];
+  return trainedOn.flatMap((reward): Finding[] => {
+    const proxy = changeOf(reward, first, now);
+    if (!proxy || proxy.mean === 0 || proxy.mean <= 3 * proxy.error) return [];
+    const [before, after] = [first, now].map(({ signs }) => signs?.[`correlation/${reward}`]?.toFixed(2) ?? 'unknown');
+    return [
+      {
+        guard: 'proxy',
+        level: 'warn',
+        message: `On held-out prompts the reward '${reward}' rose by ${proxy.mean.toPrecision(2)} (standard error ${proxy.error.toPrecision(1)}) since the start, but '${now.score}' changed by ${score.mean.toPrecision(2)} (${score.error.toPrecision(1)}): what is trained may not be what is wanted. Their correlation over drawings was ${before} and is ${after}.`,
+      },
+    ];
+  });
+}
+
+/** Share by which the look of pictures may change before somebody should look at them. */
+const lookShare = 0.5;
+
+/** Pictures look otherwise than at the start: a sign of a reward that is exploited, and seen at once by whoever looks. */
+export function guardPictures(first: EvaluationEvent, now: EvaluationEvent): readonly Finding[] {
+  return ['saturation', 'brightness', 'sharpness', 'diversity'].flatMap((name): Finding[] => {
+    const [before, after] = [first.signs?.[name] ?? Number.NaN, now.signs?.[name] ?? Number.NaN];
+    if (!(Math.abs(after - before) > lookShare * before)) return [];
+    return [
+      {
+        guard: name,
+        level: 'warn',
+        message: `The ${name} of held-out drawings went from ${before.toPrecision(2)} to ${after.toPrecision(2)} (0 to 1) since the start. Look at the drawings: the reward may be raised by how they look and not by what they show.`,
+      },
+    ];
+  });
 }
 
 /** The teacher tells right prompts from wrong ones much less well than at the start, on drawings that have not changed. */

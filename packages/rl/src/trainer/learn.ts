@@ -59,6 +59,24 @@ export class Learner implements AsyncDisposable {
     };
   }
 
+  /**
+   * KL divergence of the policy from the model without its adapter, in nats a decision, estimated from drawings of the policy (k3 of
+   * `../kl.ts`); NaN for no drawings. `temperature` is the one that they were drawn with.
+   */
+  async klFromBase(drawings: readonly Drawing[], temperature: number): Promise<number> {
+    const promptLength = this.#options.backend.trainable.promptLength(drawings.map(({ prompt }) => prompt));
+    const now = await this.#measure(drawings, this.#options.state.live, { temperature, promptLength });
+    const base = await this.#measure(drawings, undefined, { temperature, promptLength });
+    const estimates = drawings.flatMap(({ free }, row) => {
+      const [policy = new Float32Array(), reference = new Float32Array()] = [now.logp[row], base.logp[row]];
+      return Array.from(policy, (logp, t) => {
+        const d = (reference[t] ?? Number.NaN) - logp;
+        return free && free[t] === 0 ? [] : [Math.expm1(d) - d];
+      }).flat();
+    });
+    return estimates.reduce((sum, value) => sum + value, 0) / estimates.length;
+  }
+
   /** `update` counts the optimiser steps of the run before this one. */
   async learn(
     drawings: readonly Drawing[],
@@ -101,15 +119,20 @@ export class Learner implements AsyncDisposable {
     return this.#options.config.reference === 'ema' ? await this.#options.state.average() : undefined;
   }
 
-  async #measure(drawings: readonly Drawing[], adapter: ActiveAdapter | undefined): Promise<Measured> {
+  async #measure(
+    drawings: readonly Drawing[],
+    adapter: ActiveAdapter | undefined,
+    sampled: { readonly temperature?: number; readonly promptLength?: number } = {},
+  ): Promise<Measured> {
     const { plan, state } = this.#options;
     const logp: Float32Array[] = [];
     const entropy: Float32Array[] = [];
     for (let from = 0; from < drawings.length; from += plan.rows) {
       const part = drawings.slice(from, from + plan.rows);
-      const options = this.#programOptions(part);
+      const options = { ...this.#programOptions(part), ...sampled };
+      const { rows, promptLength, temperature } = options;
       const { session } = await this.#session(
-        `log-probabilities ${adapter !== undefined} ${options.promptLength}`,
+        `log-probabilities ${adapter !== undefined} ${rows} ${promptLength} ${temperature}`,
         () => ({
           program: logProbProgram(options, adapter && state.programLayout),
           joins: {},

@@ -1,10 +1,12 @@
 /** What a step reports of its drawings and rewards, and how long the rest will take. */
+import type { Pixels } from '@gvu/models';
 import type { Advantages } from '../advantages.ts';
 import type { Collected } from './collect.ts';
+import { diversity } from './picture-statistics.ts';
 
 /** Metrics of the drawings, by name; see `StepEvent`. Undefined numbers are NaN. */
 export function batchMetrics(
-  { drawings, scores, times }: Collected,
+  { drawings, pictures, scores, times }: Collected,
   { statistics }: Advantages,
   groupSize: number,
 ): Record<string, number> {
@@ -16,11 +18,15 @@ export function batchMetrics(
     ties: zeroStdFraction,
     unscorable: unscorable / drawings.length,
     failures: scores.reduce((sum, { failures }) => sum + failures, 0),
+    ...Object.fromEntries(
+      scores.flatMap(({ name, gated }) => (gated === undefined ? [] : [[`gated/${name}`, gated / drawings.length]])),
+    ),
     duplicates:
       duplicates(
         drawings.map(({ tokens }) => tokens.join()),
         groupSize,
       ) / drawings.length,
+    diversity: diversity(pictureGroups(pictures, groupSize)),
     'time/draw': times.draw,
     'time/decode': times.decode,
     'time/score': times.score,
@@ -35,6 +41,14 @@ function duplicates(drawings: readonly string[], groupSize: number): number {
     found += group.length - new Set(group).size;
   }
   return found;
+}
+
+/** The groups whose drawings were decoded. */
+function pictureGroups(pictures: Collected['pictures'], groupSize: number): readonly (readonly Pixels[])[] {
+  const groups: Pixels[][] = [];
+  for (let from = 0; from < pictures.length; from += groupSize)
+    groups.push(pictures.slice(from, from + groupSize).filter((picture) => picture !== undefined));
+  return groups;
 }
 
 /** The pace of the last steps; the first ones compile programs and are forgotten soon. */

@@ -164,6 +164,7 @@ async function steps(run: Run, from: RunProgress): Promise<TrainResult> {
     adapter: state.live,
     judges,
     teacher,
+    kl: (drawings) => learner.klFromBase(drawings, backend.sampler.temperature),
   });
   const clock = stopwatch();
   const pace = new Pace();

@@ -1,10 +1,14 @@
-/** Why the server closes a connection: codes of the range that RFC 6455 leaves to applications, beside its own (1001, 1007, 1009). */
+/** Why the server closes a connection: codes of RFC 6455, and of the range that it leaves to applications. */
 
 export const CloseCode = {
   /** The server is stopping. Come back later. */
   goingAway: 1001,
   /** The client sent a binary frame; it has nothing to say in one. */
   unsupportedData: 1003,
+  /** Text that is not UTF-8. */
+  invalidText: 1007,
+  /** A frame beyond `limits.frameBytes`. */
+  frameTooLarge: 1009,
   /** The first message was no hello, or a later frame was not JSON. */
   badMessage: 4400,
   /** The token is not known, or there is none where one is needed. */
@@ -25,4 +29,6 @@ export const permanentCloseCodes: ReadonlySet<number> = new Set([
   CloseCode.unauthorized,
   CloseCode.notSupported,
   CloseCode.unsupportedData,
+  CloseCode.invalidText,
+  CloseCode.frameTooLarge,
 ]);

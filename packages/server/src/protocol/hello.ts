@@ -45,6 +45,10 @@ export const runSummary = {
       description: '`open`: its end has not been logged; it may have been interrupted.',
     },
     reason: { type: 'string', description: 'Why it ended.' },
+    steered: {
+      enum: ['running', 'paused'],
+      description: 'Only of runs that this server can pause, save and stop: whether it stands still.',
+    },
     bytes: { ...offset, description: 'Size of its log.' },
     updated: { type: 'string', description: 'When its log was last written, ISO 8601 in UTC.' },
   },

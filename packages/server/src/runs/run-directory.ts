@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { isGvuError, isRecord, tailEvents } from '@gvu/core';
 import { serverErrors } from '../errors.ts';
 import type { RunSummary } from '../protocol/hello.ts';
+import type { Steered } from '../run-control.ts';
 
 const runPattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 /** Enough for the last events of a run. */
@@ -17,8 +18,12 @@ export class RunDirectory {
   /** Epochs by identity of the file. */
   readonly #epochs = new Map<string, string>();
 
-  constructor(path: string) {
+  readonly #steered: (() => ReadonlyMap<string, Steered>) | undefined;
+
+  /** `steered`: which runs can be steered at this moment. */
+  constructor(path: string, steered?: () => ReadonlyMap<string, Steered>) {
     this.path = path;
+    this.#steered = steered;
   }
 
   /**
@@ -46,10 +51,12 @@ export class RunDirectory {
       const epoch = this.#epochs.get(identity) ?? (await tailEvents(directory)).epoch;
       this.#epochs.set(identity, epoch);
       const reason = await endReason(path, size);
+      const steered = this.#steered?.().get(run);
       return {
         run,
         epoch,
         ...(reason === undefined ? { state: 'open' } : { state: 'ended', reason }),
+        ...(steered !== undefined && { steered }),
         bytes: size,
         updated: mtime.toISOString(),
       };

@@ -46,23 +46,24 @@ export interface JanusConfig {
   readonly maxTokens: number;
 }
 
-const size = (value: number) => ({ type: 'integer', minimum: 1, default: value }) as const;
+/** A whole number; the file comes from elsewhere, and what it says must not fill the memory. */
+const size = (value: number, maximum = 2 ** 24) => ({ type: 'integer', minimum: 1, maximum, default: value }) as const;
 
 const visionSchema = defineConfig({
   type: 'object',
   properties: {
     hidden_size: size(1024),
-    num_hidden_layers: size(24),
+    num_hidden_layers: size(24, 1024),
     num_attention_heads: size(16),
     num_channels: { const: 3, default: 3 },
     patch_size: size(16),
-    image_size: size(384),
+    image_size: size(384, 16_384),
     mlp_ratio: { type: 'number', exclusiveMinimum: 0, default: 4 },
     layer_norm_eps: { type: 'number', exclusiveMinimum: 0, default: 1e-6 },
     attention_bias: { type: 'boolean', default: true },
     hidden_act: { const: 'gelu', default: 'gelu' },
     use_qk_norm: { const: false, default: false },
-    depth: size(2),
+    depth: size(2, 1024),
   },
 });
 
@@ -76,12 +77,13 @@ const vqSchema = defineConfig({
     channel_multiplier: {
       type: 'array',
       minItems: 1,
-      items: { type: 'integer', minimum: 1 },
+      maxItems: 16,
+      items: { type: 'integer', minimum: 1, maximum: 1024 },
       default: [1, 1, 2, 2, 4],
     },
-    num_res_blocks: size(2),
-    num_patches: size(32),
-    num_hidden_layers: size(2),
+    num_res_blocks: size(2, 64),
+    num_patches: size(32, 1024),
+    num_hidden_layers: size(2, 64),
     in_channels: { const: 3, default: 3 },
     out_channels: { const: 3, default: 3 },
     double_latent: { const: false, default: false },

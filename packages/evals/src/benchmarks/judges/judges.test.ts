@@ -26,7 +26,7 @@ async function judgeServer(reply: (body: { image: string; question: string }) =>
   return `http://127.0.0.1:${(listening.address() as AddressInfo).port}`;
 }
 
-const options = { identity: 'test 1', tries: 2, timeoutMs: 600_000, parallel: 2 };
+const options = { identity: 'test 1', abilities: ['answer'], tries: 2, timeoutMs: 600_000, parallel: 2 } as const;
 const encodePng = () => Uint8Array.of(1, 2, 3);
 const ask = (question: string) => ({ pixels: image(), system: 'be brief', question });
 
@@ -49,6 +49,53 @@ test('asks with the image, tries again, and says which questions failed', async 
       ['never', 2],
       ['second', 2],
     ]),
+  );
+});
+
+test('a server that detects, compares and says how probable a yes is', async () => {
+  const box = [1, 2, 3.5, 4];
+  const bodies: { ask: string }[] = [];
+  const url = await judgeServer((body) => {
+    bodies.push(body as unknown as { ask: string });
+    return {
+      detections: [
+        { class: 'dog', confidence: 0.5, box, color: 'red' },
+        { class: 'cup', confidence: 1, box },
+      ],
+      probability: 0.25,
+      similarity: -0.5,
+    };
+  });
+  const abilities = ['detect', 'similarity', 'probability'] as const;
+  const judge = httpJudge({ ...options, abilities, url }, { encodePng });
+  expect(judge.answer).toBeUndefined();
+  const found = await judge.detect?.([{ pixels: image(), classes: ['dog', 'cup'] }], { signal });
+  const corners = { left: 1, top: 2, right: 3.5, bottom: 4 };
+  expect(found).toEqual([
+    [
+      { class: 'dog', confidence: 0.5, box: corners, color: 'red' },
+      { class: 'cup', confidence: 1, box: corners },
+    ],
+  ]);
+  expect(await judge.similarity?.([{ pixels: image(), text: 'a dog' }], { signal })).toEqual([-0.5]);
+  expect(await judge.probability?.([{ pixels: image(), question: 'a dog?' }], { signal })).toEqual([0.25]);
+  expect(bodies).toEqual([
+    { ask: 'detect', image: 'AQID', classes: ['dog', 'cup'] },
+    { ask: 'similarity', image: 'AQID', text: 'a dog' },
+    { ask: 'probability', image: 'AQID', question: 'a dog?' },
+  ]);
+});
+
+test.each([
+  ['no list', {}],
+  ['a box of three numbers', { detections: [{ class: 'dog', confidence: 0.5, box: [1, 2, 3] }] }],
+  ['a box with a word', { detections: [{ class: 'dog', confidence: 0.5, box: ['a', 1, 2, 3, 4] }] }],
+  ['a confidence above 1', { detections: [{ class: 'dog', confidence: 1.5, box: [1, 2, 3, 4] }] }],
+])('detections that are none end the evaluation, for they would be wrong scores: %s', async (_, reply) => {
+  const url = await judgeServer(() => reply);
+  const judge = httpJudge({ ...options, abilities: ['detect'], tries: 1, url }, { encodePng });
+  await expect(judge.detect?.([{ pixels: image(), classes: ['dog'] }], { signal })).rejects.toThrow(
+    /GVU_BENCHMARK_JUDGE.*gave no detect in any try/,
   );
 });
 

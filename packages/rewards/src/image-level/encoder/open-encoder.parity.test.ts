@@ -69,6 +69,34 @@ describe.each(cases)('$model', ({ model, fitting, pixels, weights }) => {
   });
 });
 
+describe.each(['clip', 'siglip'])('%s as one ONNX file, exported by PyTorch', (model) => {
+  const open = (weights: string) =>
+    openEncoder(fixture('onnx-judges', model), {
+      runtime,
+      fitting: model === 'clip' ? 'crop-transformers' : 'squeeze',
+      weights,
+    });
+
+  it('embeds as the model that it was exported from, and finds the scale and bias of its logits', async () => {
+    const encoder = await open('onnx/model.onnx');
+    const images = await encoder.images(tiny.pictures, { signal });
+    const texts = await encoder.texts(tiny.texts, { signal });
+    for (const [i, embedding] of images.entries())
+      expect(furthest(embedding, tiny.row(`${model}.image_embeds`, i)), `picture ${i}`).toBeLessThan(2e-6);
+    for (const [i, embedding] of texts.entries())
+      expect(furthest(embedding, tiny.row(`${model}.text_embeds`, i)), tiny.texts[i]).toBeLessThan(2e-6);
+    const own = await openEncoder(fixture('clip-tiny', model), { runtime, fitting: 'squeeze' });
+    expect(Math.abs(encoder.scale / own.scale - 1)).toBeLessThan(1e-4);
+    expect(encoder.bias).toBeCloseTo(own.bias, 3);
+    expect(encoder.version).toMatch(/^onnx [0-9a-f]{16}$/);
+  });
+
+  it('refuses a file of another form, of another place, or none', async () => {
+    await expect(open('../detector/model.onnx')).rejects.toThrow(/GVU_/);
+    await expect(open('onnx/none.onnx')).rejects.toThrow(/GVU_MODEL_FILE/);
+  });
+});
+
 it.each(['clip', 'siglip'])('reads texts as the tokenizer of %s does, cut and filled up', async (model) => {
   const folder = fixture('clip-tiny', model);
   const tokenise = await openTexts(folder, encoderConfig(await readModelJson(folder, 'config.json'), 'test'));

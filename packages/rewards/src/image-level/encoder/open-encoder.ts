@@ -1,7 +1,7 @@
 /**
  * An image-text model from a directory that the user supplies, as a function of pictures and one of texts. Weights stay in their files:
- * `model.safetensors` (or shards) of transformers, or one file of open_clip, safetensors or what `torch.save` wrote. Nothing in a file
- * is run. One picture, one text a run: a program for each size of batch would hold the weights once more.
+ * `model.safetensors` (or shards) of transformers, one file of open_clip, safetensors or what `torch.save` wrote; or the whole model is one
+ * ONNX file (`onnx-encoder.ts`). No code in a file is run. One picture, one text a run: a program for each size of batch would hold the weights once more.
  */
 import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -38,6 +38,7 @@ import {
   weight,
 } from '@gvu/onnx';
 import { clipNormalisation, type EncoderConfig, encoderConfig, normalisationOf, openClipConfig } from './config.ts';
+import { openOnnxTowers } from './onnx-encoder.ts';
 import { fromOpenClip, type RenamedWeights } from './open-clip.ts';
 import { type Fitting, preparePicture } from './prepare-picture.ts';
 import { openTexts } from './texts.ts';
@@ -65,6 +66,7 @@ export interface Encoder {
 /** Throws GVU_MODEL_FILE, _CONFIG, _TOKENIZER, _WEIGHTS, GVU_CONFIG_INVALID, and what opening weights throws. */
 export async function openEncoder(folder: string, options: OpenEncoderOptions): Promise<Encoder> {
   const { runtime, fitting } = options;
+  if (options.weights?.endsWith('.onnx')) return await openOnnxEncoder(folder, options.weights, options);
   const { config, weights, normalisation } = await openFiles(folder, options.weights);
   const [tokenise, scalars] = [await openTexts(folder, config), await readScalars(weights, config)];
   checkAll(weights, config);
@@ -99,6 +101,49 @@ export async function openEncoder(folder: string, options: OpenEncoderOptions): 
   };
 }
 
+/** The same from one ONNX file of the directory. */
+async function openOnnxEncoder(
+  folder: string,
+  file: string,
+  { runtime, fitting }: OpenEncoderOptions,
+): Promise<Encoder> {
+  const { config, normalisation } = await openConfig(folder);
+  const tokenise = await openTexts(folder, config);
+  const { fingerprint, scale, bias, image, text } = await openOnnxTowers(await fileIn(folder, file), {
+    runtime,
+    config,
+    tokenise,
+  });
+  const { side } = config.vision;
+  return {
+    version: `onnx ${fingerprint}`,
+    config,
+    scale,
+    bias,
+    images: (pictures, { signal }) =>
+      inTurn(pictures, async (picture) =>
+        unitLength(await image(preparePicture(picture, { fitting, side, normalisation }), signal)),
+      ),
+    texts: (texts, { signal }) => inTurn(texts, async (words) => unitLength(await text(tokenise(words), signal))),
+  };
+}
+
+function unitLength(values: Float32Array): Float32Array {
+  const length = Math.hypot(...values);
+  return values.map((value) => value / length);
+}
+
+/** Of transformers. */
+async function openConfig(folder: string) {
+  const config = encoderConfig(await readModelJson(folder, 'config.json'), 'config.json');
+  const preparation = await readModelFile(folder, 'preprocessor_config.json', { optional: true });
+  const normalisation = normalisationOf(
+    preparation === undefined ? undefined : await readModelJson(folder, 'preprocessor_config.json'),
+    config,
+  );
+  return { config, normalisation };
+}
+
 async function openFiles(folder: string, file: string | undefined) {
   const openClip = await readModelFile(folder, 'open_clip_config.json', { optional: true });
   const isOpenClip =
@@ -108,12 +153,7 @@ async function openFiles(folder: string, file: string | undefined) {
     const config = openClipConfig(await readModelJson(folder, 'open_clip_config.json'), 'open_clip_config.json');
     return { config, weights: await fromOpenClip(found), normalisation: clipNormalisation };
   }
-  const config = encoderConfig(await readModelJson(folder, 'config.json'), 'config.json');
-  const preparation = await readModelFile(folder, 'preprocessor_config.json', { optional: true });
-  const normalisation = normalisationOf(
-    preparation === undefined ? undefined : await readModelJson(folder, 'preprocessor_config.json'),
-    config,
-  );
+  const { config, normalisation } = await openConfig(folder);
   const isForeign = found.tensors.has('visual.conv1.weight');
   const weights = isForeign ? await fromOpenClip(found) : { checkpoint: found, copies: new Map<string, TensorData>() };
   return { config, weights, normalisation };
@@ -122,12 +162,16 @@ async function openFiles(folder: string, file: string | undefined) {
 /** A file by name, or what transformers would open. */
 async function openWeights(folder: string, file: string | undefined): Promise<Checkpoint> {
   if (file === undefined) return openCheckpoint(folder);
-  const path = await resolveInside(await realpath(folder), file);
-  if (path === undefined)
-    throw modelErrors.error('GVU_MODEL_FILE', `'${join(folder, file)}' cannot be read: there is no such file.`, {
-      hint: "Correct the option 'weights'.",
-    });
+  const path = await fileIn(folder, file);
   return file.endsWith('.safetensors') ? openCheckpoint(path) : openTorch(path);
+}
+
+async function fileIn(folder: string, file: string): Promise<string> {
+  const path = await resolveInside(await realpath(folder), file);
+  if (path !== undefined) return path;
+  throw modelErrors.error('GVU_MODEL_FILE', `'${join(folder, file)}' cannot be read: there is no such file.`, {
+    hint: "Correct the option 'weights'.",
+  });
 }
 
 /** exp(logit_scale) and logit_bias. */

@@ -1,21 +1,37 @@
 /**
- * Pictures in other sizes as Pillow's BICUBIC makes them, to the byte: separable, the kernel widened when shrinking, fixed-point weights,
+ * Pictures in other sizes as Pillow's BICUBIC and BILINEAR make them, to the byte: separable, the kernel widened when shrinking, fixed-point weights,
  * bytes between the passes. Image encoders were trained behind it, so that other resampling shows them other pictures.
  *
  * Source: Resample.c of Pillow for what its numbers are.
  */
 import type { Pixels } from '../backend.ts';
 
+type Size = Pick<Pixels, 'width' | 'height'>;
+
+export function resizeBicubic(image: Pixels, size: Size): Pixels {
+  return resize(image, size, cubic);
+}
+
+export function resizeBilinear(image: Pixels, size: Size): Pixels {
+  return resize(image, size, triangle);
+}
+
+interface Kernel {
+  (distance: number): number;
+  /** Where it ends. */
+  readonly reach: number;
+}
+
 /** First along the lines, then along the columns; a side that stays as it is costs nothing. */
-export function resizeBicubic(image: Pixels, { width, height }: Pick<Pixels, 'width' | 'height'>): Pixels {
+function resize(image: Pixels, { width, height }: Size, kernel: Kernel): Pixels {
   const { width: fromWidth, height: fromHeight } = image;
-  const wide = resample(image.data, windows(fromWidth, width), {
+  const wide = resample(image.data, windows(fromWidth, width, kernel), {
     lines: fromHeight,
     step: 3,
     from: (line) => 3 * line * fromWidth,
     to: (line) => 3 * line * width,
   });
-  const data = resample(wide, windows(fromHeight, height), {
+  const data = resample(wide, windows(fromHeight, height, kernel), {
     lines: width,
     step: 3 * width,
     from: (line) => 3 * line,
@@ -33,16 +49,16 @@ interface Window {
 }
 
 /** For each element of the result, which elements it is mixed of. Undefined when nothing changes. */
-function windows(from: number, to: number): readonly Window[] | undefined {
+function windows(from: number, to: number, kernel: Kernel): readonly Window[] | undefined {
   if (from === to) return undefined;
   const scale = from / to;
   const spread = Math.max(scale, 1);
-  const support = 2 * spread;
+  const support = kernel.reach * spread;
   return Array.from({ length: to }, (_, i) => {
     const centre = (i + 0.5) * scale;
     const start = Math.max(Math.trunc(centre - support + 0.5), 0);
     const end = Math.min(Math.trunc(centre + support + 0.5), from);
-    const raw = Array.from({ length: end - start }, (_, x) => cubic((x + start - centre + 0.5) / spread));
+    const raw = Array.from({ length: end - start }, (_, x) => kernel((x + start - centre + 0.5) / spread));
     const total = raw.reduce((sum, weight) => sum + weight, 0);
     const weights = raw.map((weight) => roundAway((weight / total) * precision));
     return { start, weights };
@@ -56,6 +72,13 @@ function cubic(distance: number): number {
   if (x < 1) return ((a + 2) * x - (a + 3)) * x * x + 1;
   return x < 2 ? (((x - 5) * x + 8) * x - 4) * a : 0;
 }
+
+cubic.reach = 2;
+
+function triangle(distance: number): number {
+  return Math.max(1 - Math.abs(distance), 0);
+}
+triangle.reach = 1;
 
 function roundAway(value: number): number {
   return Math.trunc(value + (value < 0 ? -0.5 : 0.5));
