@@ -51,9 +51,9 @@ function Page({ session }: { readonly session: Session }) {
               onChange={({ currentTarget }) => go({ view, params: { run: currentTarget.value } })}
             >
               {run !== undefined && session.runs.every((known) => known.run !== run) && <option>{run}</option>}
-              {session.runs.map(({ run: name, state, reason }) => (
+              {session.runs.map(({ run: name, state, steered, reason }) => (
                 <option key={name} value={name}>
-                  {name} ({reason ?? state})
+                  {name} ({reason ?? (steered === 'running' ? 'training' : (steered ?? state))})
                 </option>
               ))}
             </select>

@@ -214,8 +214,11 @@ function lastValue({ ys, length }: Curve): number {
 
 function levelRange(value: number | null): [number, number] {
   const y = value ?? 0;
-  return y === 0 ? [-1, 1] : [y - Math.abs(y) / 2, y + Math.abs(y) / 2];
+  return y === 0 ? [0, 1] : [y - Math.abs(y) / 2, y + Math.abs(y) / 2];
 }
+
+/** Between the numbers of an axis of steps: 1, 2, 5, 10, 20, ... */
+const wholeSteps = Array.from({ length: 10 }, (_, i) => [1, 2, 5].map((digit) => digit * 10 ** i)).flat();
 
 /** With fewer points than this, each of them is marked. */
 const sparse = 40;
@@ -237,7 +240,7 @@ function looksOf(
   const edge = { stroke: 'transparent', width: 0, points: { show: false }, spanGaps: false };
   return {
     legend: { show: false },
-    padding: [8, 8, 0, 0],
+    padding: [8, 16, 0, 0],
     scales: {
       x: { time: false },
       y: {
@@ -247,7 +250,8 @@ function looksOf(
       },
     },
     axes: [
-      { ...axis, grid: { show: false }, size: 24, space: 60 },
+      // Steps are whole.
+      { ...axis, grid: { show: false }, size: 24, space: 60, incrs: wholeSteps },
       {
         ...axis,
         size: 52,

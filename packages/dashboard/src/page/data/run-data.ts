@@ -35,8 +35,6 @@ export class RunData extends Store {
   /** Of each channel that is open: how many events there were when it was opened, and how many have come. */
   readonly arrivals = new Map<ChannelName, { head: number; taken: number }>();
   problem: string | undefined;
-  /** Someone at this page asked for a pause. */
-  held: boolean = false;
   readonly #client: Client;
   readonly #branches = new Branches();
   readonly #open = new Set<ChannelName>();
@@ -71,11 +69,6 @@ export class RunData extends Store {
       this.problem = error instanceof Error ? error.message : String(error);
       this.changed();
     });
-  }
-
-  hold(held: boolean): void {
-    this.held = held;
-    this.changed();
   }
 
   /** How much of a channel's history has arrived, from 0 to 1. */

@@ -12,9 +12,10 @@ interface RunHeaderProps {
 }
 
 export function RunHeader({ session, data }: RunHeaderProps) {
-  useStores([data]);
+  useStores([data, session]);
   data.open('metrics');
   data.open('evaluations');
+  const steered = session.runs.find(({ run }) => run === data.run)?.steered;
   const { progress, metrics, started, end, evaluations } = data;
   const step = progress?.step ?? 0;
   const steps = progress?.steps ?? 0;
@@ -39,13 +40,13 @@ export function RunHeader({ session, data }: RunHeaderProps) {
     <section class="card run" aria-label={`The run ${data.run}`}>
       <div class="head">
         <h1>{data.run}</h1>
-        <RunState data={data} />
+        <RunState data={data} steered={steered} />
         <span class="quiet">
           {started
             ? `${started.backend.name}, ${short(started.trainable)} of ${short(started.backend.parameters)} values trained`
             : ''}
         </span>
-        <Controls session={session} data={data} />
+        {steered && <Controls session={session} data={data} steered={steered} />}
       </div>
       {steps > 0 && (
         <label class="progress">
@@ -76,10 +77,13 @@ const mean = (values: readonly number[]): number => values.reduce((sum, value) =
 const from = (value: number | null | undefined): string =>
   value === undefined || value === null ? '' : `from ${short(value)}`;
 
-function RunState({ data }: { readonly data: RunData }) {
-  const { end, held } = data;
+type Steered = 'running' | 'paused' | undefined;
+
+function RunState({ data: { end }, steered }: { readonly data: RunData; readonly steered: Steered }) {
   if (end) return <span class={`pill ${end.reason === 'failed' ? 'bad' : 'ended'}`}>{end.reason}</span>;
-  return held ? <span class="pill held">paused</span> : <span class="pill live">open</span>;
+  if (steered === 'paused') return <span class="pill held">paused</span>;
+  // Without a word of its end it may be training elsewhere, or was killed.
+  return <span class="pill live">{steered === 'running' ? 'training' : 'open'}</span>;
 }
 
 /** The newest things that deserve to be read; all of them on request. */
@@ -107,10 +111,10 @@ function Milestones({ data }: { readonly data: RunData }) {
 
 type Order = 'run.pause' | 'run.resume' | 'run.checkpoint' | 'run.stop';
 
-function Controls({ session, data }: RunHeaderProps) {
+function Controls({ session, data, steered }: RunHeaderProps & { readonly steered: 'running' | 'paused' }) {
   const [said, setSaid] = useState('');
   const [asking, setAsking] = useState<'stop' | 'token'>();
-  if (data.end || !session.offers('run.pause')) return null;
+  if (data.end) return null;
   if (!session.may('control')) {
     return (
       <div class="controls">
@@ -126,7 +130,6 @@ function Controls({ session, data }: RunHeaderProps) {
     try {
       const result = await session.client.request(method, { run: data.run });
       setSaid(done('step' in result ? result.step : 0));
-      if (method === 'run.pause' || method === 'run.resume') data.hold(method === 'run.pause');
     } catch (error) {
       setSaid(error instanceof Error ? error.message : String(error));
     }
@@ -136,7 +139,7 @@ function Controls({ session, data }: RunHeaderProps) {
       <span role="status" class="quiet">
         {said}
       </span>
-      {data.held ? (
+      {steered === 'paused' ? (
         <button type="button" onClick={() => void order('run.resume', () => 'It goes on.')}>
           Resume
         </button>
