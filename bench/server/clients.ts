@@ -1,20 +1,24 @@
 /**
  * Many clients in one process of their own, which only look at when events arrive. Arguments: URL, run, number of clients, kind: `follow`
- * (all channels, from now on), `stall` (the same, but never reads), `idle` (connects and says hello), `replay` (the log from its beginning,
- * up to so many events). Tells its parent `ready`, and when asked the delays in milliseconds.
+ * (all channels, from now on), `stall` (asks for the whole log as well, then reads nothing, and connects anew every few seconds),
+ * `idle` (says hello), `replay` (the log from its beginning, up to so many events). Tells its parent `ready`, and when asked
+ * what happened since it was asked last.
  */
 import { WebSocket } from 'ws';
-import { clock } from './synthetic.ts';
+import { clock, quantile } from './synthetic.ts';
 
 const [url = '', run = '', count = '1', kind = 'follow', wanted = '0'] = process.argv.slice(2);
-const channels = ['metrics', 'rollouts', 'images', 'evaluations', 'lifecycle', 'log'];
-const delays: number[] = [];
+const channels = ['metrics', 'rollouts', 'images', 'evaluations', 'lifecycle', 'log', 'server'];
+/** The server sends a client away after 5 s. */
+const stallAgainMs = 8000;
+let delays: number[] = [];
 /** By how much timers of 10 ms were late here: what the machine adds to any delay. */
-const lags: number[] = [];
+let lags: number[] = [];
 let dropped = 0;
 
 async function connect(): Promise<WebSocket> {
   const socket = new WebSocket(url, 'gvu.v1');
+  socket.on('error', () => undefined); // the server may be gone
   const next = (op: string) =>
     new Promise<void>((resolve) => {
       const listen = (data: Buffer): void => {
@@ -32,16 +36,38 @@ async function connect(): Promise<WebSocket> {
     socket.send(JSON.stringify({ op: 'subscribe', id: i + 1, run, channel, from: 'latest' }));
     await next('subscribed');
   }
-  if (kind === 'stall') socket.pause();
-  else socket.on('message', measure);
+  if (kind === 'follow') socket.on('message', measure);
+  else {
+    // The past fills all buffers on the way at once.
+    socket.send(JSON.stringify({ op: 'subscribe', id: 99, run, channel: 'log', from: 'earliest' }));
+    socket.pause();
+    setTimeout(() => {
+      socket.terminate();
+      void connect();
+    }, stallAgainMs).unref();
+  }
   return socket;
 }
 
+const key = Buffer.from('"at":');
+
+/** Looks for the times only: parsing would be work of the clients, not of the server. */
 function measure(data: Buffer): void {
   const now = clock();
-  const text = data.toString('latin1');
-  if (text.startsWith('{"op":"dropped"')) dropped++;
-  for (const [, at] of text.matchAll(/"at":([\d.]+)/g)) delays.push(now - Number(at));
+  if (data.subarray(0, 15).toString('latin1') === '{"op":"dropped"') dropped++;
+  for (let at = data.indexOf(key); at >= 0; at = data.indexOf(key, at + 5)) {
+    delays.push(now - Number.parseFloat(data.toString('latin1', at + 5, at + 25)));
+  }
+}
+
+function tell(): void {
+  process.send?.({
+    ...{ deliveries: delays.length, dropped, p50: quantile(delays, 0.5), p99: quantile(delays, 0.99) },
+    lagP99: quantile(lags, 0.99),
+  });
+  delays = [];
+  lags = [];
+  dropped = 0;
 }
 
 async function replay(socket: WebSocket): Promise<void> {
@@ -70,6 +96,6 @@ process.send?.('ready');
 process.on('message', () => {
   const [socket] = sockets;
   if (kind === 'replay' && socket) void replay(socket);
-  else process.send?.({ delays, lags, dropped });
+  else tell();
 });
 process.on('disconnect', () => process.exit());

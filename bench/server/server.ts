@@ -1,7 +1,15 @@
 /**
- * `npm run bench:server [-- SECONDS]`: fan-out to 100 clients, the effect of one that does not read, memory of 1,000 idle clients, replay of
- * 100,000 events. Server, writer and clients are processes of their own, so on a machine with few cores they compete. The last line
- * is one JSON object.
+ * `npm run bench:server [-- SECONDS]`: the five figures of the server, in one run.
+ *
+ *     memory of 1,000 idle clients              replay of 100,000 events
+ *     fan-out to 100 clients for SECONDS        what one client that does not read does to the others
+ *     speed of a trainer with 10 clients over that without a server
+ *
+ * Default 60 s, about 6 minutes in all; `-- 2` is a short run with fewer of everything that only shows
+ * that it works. Server, writer, clients and trainer are
+ * processes of their own, so on a machine with few cores they compete: run it when nothing else does. Ratios are medians over
+ * neighbouring parts of one run, in turns; `timerLagP99` says by how much timers of the clients' process were late, whatever
+ * the server did. The last line is one JSON object.
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -10,22 +18,27 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EventLog } from '@gvu/core';
-import { syntheticEvent } from './synthetic.ts';
+import { quantile, syntheticEvent } from './synthetic.ts';
 
 const seconds = Number(process.argv[2] ?? 60);
+const short = seconds < 20;
+/** Idle clients, clients that follow, events that are replayed. */
+const [idle, clients, replayed] = short ? [50, 10, 2000] : [1000, 100, 100_000];
 const rate = 200;
 
 interface Child extends Disposable {
   readonly process: ChildProcess;
+  /** Its first message. */
+  readonly first: unknown;
   ask(): Promise<unknown>;
 }
 
+const launch = (file: string, ...args: readonly (string | number)[]): ChildProcess =>
+  fork(join(import.meta.dirname, file), args.map(String), { execArgv: process.execArgv });
+
 /** A program of this folder; its first message has been waited for. */
-async function start(
-  file: string,
-  ...args: readonly (string | number)[]
-): Promise<Child & { readonly first: unknown }> {
-  const child = fork(join(import.meta.dirname, file), args.map(String), { execArgv: process.execArgv });
+async function start(file: string, ...args: readonly (string | number)[]): Promise<Child> {
+  const child = launch(file, ...args);
   const [first] = await once(child, 'message');
   return {
     process: child,
@@ -39,100 +52,168 @@ async function start(
   };
 }
 
-async function write(directory: string, forSeconds: number): Promise<void> {
-  const args = [directory, rate, forSeconds].map(String);
-  const writer = fork(join(import.meta.dirname, 'writer.ts'), args, { execArgv: process.execArgv });
-  await once(writer, 'exit');
-}
-
-const quantile = (values: readonly number[], q: number): number =>
-  [...values].sort((a, b) => a - b)[Math.ceil(q * values.length) - 1] ?? Number.NaN;
-
+const urlOf = ({ first }: Child): string => String(first).replace('http', 'ws');
 const rounded = (value: number): number => Number(value.toPrecision(4));
+const median = (values: readonly number[]): number => rounded(quantile(values, 0.5));
 
-/** What the servers and clients of a folder of runs do while events are written for so long. */
-async function fanOut(
-  runs: string,
-  run: string,
-  options: { readonly seconds: number; readonly clients: number; readonly stalled: number },
-) {
-  const directory = join(runs, run);
-  await (await EventLog.open(directory))[Symbol.asyncDispose]();
-  using server = await start('server-process.ts', runs);
-  const url = String(server.first).replace('http', 'ws');
-  using followers = await start('clients.ts', url, run, options.clients, 'follow');
-  using _stalled = options.stalled > 0 ? await start('clients.ts', url, run, options.stalled, 'stall') : undefined;
-  const before = (await server.ask()) as { cpuSeconds: number }; // as server-process.ts answers
-  await write(directory, options.seconds);
-  await sleep(500);
-  const after = (await server.ask()) as { cpuSeconds: number };
-  const answer = await followers.ask();
-  const { delays, lags, dropped } = answer as { delays: number[]; lags: number[]; dropped: number }; // as clients.ts answers
-  return {
-    deliveries: delays.length,
-    expected: options.clients * rate * options.seconds * 2, // on its own channel and on that of the log; pictures tell no time
-    dropped,
-    p50Ms: rounded(quantile(delays, 0.5)),
-    p99Ms: rounded(quantile(delays, 0.99)),
-    timerLagP99Ms: rounded(quantile(lags, 0.99)),
-    serverCpu: rounded((after.cpuSeconds - before.cpuSeconds) / (options.seconds + 0.5)),
-  };
+/** What `server-process.ts` answers. */
+interface ServerState {
+  readonly residentMb: number;
+  readonly cpuSeconds: number;
+  readonly tooSlow: number;
+}
+/** What `clients.ts` answers. */
+interface Received {
+  readonly deliveries: number;
+  readonly dropped: number;
+  readonly p50: number;
+  readonly p99: number;
+  readonly lagP99: number;
 }
 
-async function stallEffect(runs: string) {
-  const ratios: number[] = [];
-  const medianRatios: number[] = [];
-  for (let round = 0; round < 3; round++) {
-    const part = { seconds: Math.max(5, seconds / 4), clients: 100 };
-    const without = await fanOut(runs, `without-${round}`, { ...part, stalled: 0 });
-    const withOne = await fanOut(runs, `with-${round}`, { ...part, stalled: 1 });
-    ratios.push(rounded(withOne.p99Ms / without.p99Ms));
-    medianRatios.push(rounded(withOne.p50Ms / without.p50Ms));
-    const times = (of: typeof without) => `p50 ${of.p50Ms} ms, p99 ${of.p99Ms} ms`;
-    process.stderr.write(`without: ${times(without)}; with a stalled client: ${times(withOne)}\n`);
+/** What `trainer.ts` tells. */
+interface TrainerMessage {
+  readonly url?: string;
+  readonly ratios?: readonly number[];
+  readonly stepSeconds?: number;
+  readonly rolloutsPerSecond?: number;
+}
+
+/** A run with so many events. */
+async function writeRun(runs: string, run: string, events: number): Promise<void> {
+  await using log = await EventLog.open(join(runs, run));
+  for (let n = 0; n < events; n++) {
+    const { type, data } = syntheticEvent(n);
+    log.append(type, data);
   }
-  return { ratios, median: quantile(ratios, 0.5), medianRatios };
 }
 
 async function idleMemory(runs: string) {
   using server = await start('server-process.ts', runs);
-  const { residentMb: empty } = (await server.ask()) as { residentMb: number };
-  using _clients = await start('clients.ts', String(server.first).replace('http', 'ws'), '-', 1000, 'idle');
+  const { residentMb: empty } = (await server.ask()) as ServerState;
+  using _clients = await start('clients.ts', urlOf(server), '-', idle, 'idle');
   await sleep(2000);
-  const { residentMb } = (await server.ask()) as { residentMb: number };
+  const { residentMb } = (await server.ask()) as ServerState;
   return { residentMb: rounded(residentMb), addedMb: rounded(residentMb - empty) };
 }
 
+/** The server's first reading of the log is part of it. */
 async function replayRate(runs: string) {
-  const total = 100_000;
-  {
-    await using log = await EventLog.open(join(runs, 'long'));
-    for (let n = 0; n < total; n++) {
-      const { type, data } = syntheticEvent(n);
-      log.append(type, data);
-    }
+  await writeRun(runs, 'long', replayed);
+  const rates: number[] = [];
+  for (let round = 0; round < (short ? 1 : 5); round++) {
+    using server = await start('server-process.ts', runs);
+    using client = await start('clients.ts', urlOf(server), 'long', 1, 'replay', replayed + 1);
+    const { events, seconds: took } = (await client.ask()) as { events: number; seconds: number };
+    rates.push(Math.round(events / took));
   }
+  return { rates, eventsPerSecond: median(rates) };
+}
+
+/** What clients of one server receive while events are written: the deliveries of parts of so many seconds. */
+async function following<T>(
+  runs: string,
+  run: string,
+  { count, past }: { readonly count: number; readonly past: number },
+  work: (part: (seconds: number) => Promise<Received>, server: Child) => Promise<T>,
+): Promise<T> {
+  await writeRun(runs, run, past);
   using server = await start('server-process.ts', runs);
-  using client = await start('clients.ts', String(server.first).replace('http', 'ws'), 'long', 1, 'replay', total + 1);
-  const { events, seconds: took } = (await client.ask()) as { events: number; seconds: number };
-  return { events, seconds: rounded(took), eventsPerSecond: Math.round(events / took) };
+  using followers = await start('clients.ts', urlOf(server), run, count, 'follow');
+  const { process: writer } = await start('writer.ts', join(runs, run), rate);
+  const part = async (forSeconds: number): Promise<Received> => {
+    await followers.ask(); // what came before
+    await sleep(1000 * forSeconds);
+    return (await followers.ask()) as Received;
+  };
+  try {
+    await part(1); // the first second compiles what is used
+    return await work(part, server);
+  } finally {
+    writer.disconnect();
+    await once(writer, 'exit');
+  }
+}
+
+async function fanOut(runs: string, run: string, count: number, forSeconds: number) {
+  return await following(runs, run, { count, past: 0 }, async (part, server) => {
+    const before = (await server.ask()) as ServerState;
+    const { deliveries, dropped, p50, p99, lagP99 } = await part(forSeconds);
+    const after = (await server.ask()) as ServerState;
+    return {
+      deliveries,
+      // On its own channel and on that of the log; pictures and the server's own channel tell no time.
+      perEvent: rounded(deliveries / (rate * forSeconds)),
+      ...{ dropped, p50Ms: rounded(p50), p99Ms: rounded(p99), timerLagP99Ms: rounded(lagP99) },
+      serverCpu: rounded((after.cpuSeconds - before.cpuSeconds) / forSeconds),
+    };
+  });
+}
+
+/** Parts without and with a client that does not read, in turns of one run. */
+async function stallEffect(runs: string) {
+  const [rounds, partSeconds] = short ? [1, 2] : [8, Math.max(8, seconds / 8)];
+  return await following(runs, 'stall', { count: clients, past: short ? 1000 : 20_000 }, async (part, server) => {
+    const without = () => part(partSeconds);
+    const withOne = async () => {
+      using _stalled = await start('clients.ts', urlOf(server), 'stall', 1, 'stall');
+      await sleep(500);
+      return await part(partSeconds);
+    };
+    const p99Ratios: number[] = [];
+    const p50Ratios: number[] = [];
+    let dropped = 0;
+    for (let round = 0; round < rounds; round++) {
+      // Each comes first as often as the other.
+      const [a, b] = round % 2 === 0 ? [await without(), await withOne()] : [await withOne(), await without()];
+      const [alone, beside] = round % 2 === 0 ? [a, b] : [b, a];
+      p99Ratios.push(rounded(beside.p99 / alone.p99));
+      p50Ratios.push(rounded(beside.p50 / alone.p50));
+      dropped += alone.dropped + beside.dropped;
+    }
+    const { tooSlow } = (await server.ask()) as ServerState;
+    const medians = { p99Ratio: median(p99Ratios), p50Ratio: median(p50Ratios) };
+    return { ...medians, p99Ratios, p50Ratios, droppedOfOthers: dropped, sentAway: tooSlow };
+  });
+}
+
+/** The speed of a trainer with 10 clients over that without a server. */
+async function trainerSpeed(runs: string) {
+  const [pairs, steps] = short ? [1, 3] : [12, 20];
+  const trainer = launch('trainer.ts', runs, 'trained', pairs, steps);
+  let clients: Child | undefined;
+  for (;;) {
+    const message: TrainerMessage = (await once(trainer, 'message'))[0];
+    if (message.ratios) {
+      const { ratios, stepSeconds = Number.NaN, rolloutsPerSecond = Number.NaN } = message;
+      return {
+        ...{ ratio: median(ratios), ratios: ratios.map(rounded) },
+        ...{ stepSeconds: rounded(stepSeconds), rolloutsPerSecond: rounded(rolloutsPerSecond) },
+      };
+    }
+    if (message.url !== undefined) clients = await start('clients.ts', message.url, 'trained', 10, 'follow');
+    else clients?.[Symbol.dispose]();
+    trainer.send('done');
+  }
 }
 
 const runs = await mkdtemp(join(tmpdir(), 'gvu-bench-'));
 try {
-  const report = (name: string, value: object) => process.stderr.write(`${name}: ${JSON.stringify(value)}\n`);
-  const memory = await idleMemory(runs);
-  report('1,000 idle clients', memory);
-  const replay = await replayRate(runs);
-  report('replay of 100,000 events', replay);
+  const report = <T extends object>(name: string, value: T): T => {
+    process.stderr.write(`${name}: ${JSON.stringify(value)}\n`);
+    return value;
+  };
+  const memory = report(`${idle} idle clients`, await idleMemory(runs));
+  const replay = report(`replay of ${replayed} events`, await replayRate(runs));
   // What the machine adds to any delay, the server having next to nothing to do.
-  const floor = await fanOut(runs, 'floor', { seconds: Math.max(5, seconds / 4), clients: 1, stalled: 0 });
-  report('1 client', floor);
-  const fan = await fanOut(runs, 'fan-out', { seconds, clients: 100, stalled: 0 });
-  report(`100 clients, ${rate} events/s, ${seconds} s`, fan);
-  const stall = await stallEffect(runs);
-  report('p99 with a stalled client over p99 without', stall);
-  process.stdout.write(`${JSON.stringify({ memory, replay, floor, fanOut: fan, stall })}\n`);
+  const floor = report('1 client', await fanOut(runs, 'floor', 1, seconds / 4));
+  const fan = report(
+    `${clients} clients, ${rate} events/s, ${seconds} s`,
+    await fanOut(runs, 'fan-out', clients, seconds),
+  );
+  const stall = report('with a client that does not read over without', await stallEffect(runs));
+  const trainer = report('trainer with 10 clients over without a server', await trainerSpeed(runs));
+  process.stdout.write(`${JSON.stringify({ memory, replay, floor, fanOut: fan, stall, trainer })}\n`);
 } finally {
   await rm(runs, { recursive: true });
 }

@@ -1,8 +1,12 @@
-/** Events of a made-up run. `at` in their data is when they were written, in milliseconds since 1970 with fractions. */
+/** Events of a made-up run, and the statistics of what became of them. `at` in their data is when they were written, in milliseconds since 1970 with fractions. */
 import type { JsonValue } from '@gvu/core';
 
 /** Now, finer than `Date.now()`, and comparable between processes of one machine. */
 export const clock = (): number => performance.timeOrigin + performance.now();
+
+/** The smallest value that a share `q` of all does not exceed. */
+export const quantile = (values: readonly number[], q: number): number =>
+  [...values].sort((a, b) => a - b)[Math.ceil(q * values.length) - 1] ?? Number.NaN;
 
 const words = 'a photo of two red circles left of a small blue square'.split(' ');
 

@@ -1,13 +1,17 @@
-/** The trainer's part, in its own process: appends events to a log at a rate, or as many as wanted at once. Arguments: folder, rate, seconds. */
+/** The trainer's part, in its own process: appends events to a log at a rate, until its parent lets go. Arguments: folder, rate. */
 import { EventLog } from '@gvu/core';
 import { syntheticEvent } from './synthetic.ts';
 
-const [directory = '', rate = '200', seconds = '60'] = process.argv.slice(2);
-const total = Number(rate) * Number(seconds);
+const [directory = '', rate = '200'] = process.argv.slice(2);
+let over = false;
+process.on('disconnect', () => {
+  over = true;
+});
 await using log = await EventLog.open(directory);
+process.send?.('ready');
 const begin = performance.now();
-for (let n = 0; n < total; ) {
-  const due = Math.min(total, ((performance.now() - begin) / 1000) * Number(rate));
+for (let n = 0; !over; ) {
+  const due = ((performance.now() - begin) / 1000) * Number(rate);
   for (; n < due; n++) {
     const { type, data } = syntheticEvent(n);
     log.append(type, data);
