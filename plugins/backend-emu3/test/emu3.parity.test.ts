@@ -97,28 +97,37 @@ it('sequences are those of the reference', () => {
   expect(sequences().read(settings.question, picture())).toEqual(values('read.message_ids'));
 });
 
+/** Logits [T, vocabulary] after each token of a sequence. */
+async function logitsOf(ids: readonly number[], { model }: Pick<Emu3Checkpoint, 'model'>): Promise<readonly number[]> {
+  const graph = createGraph({ name: 'forward', target: model.target });
+  const routed = routedDecoder(graph, model, { positions: ids.length });
+  const batch = {
+    ids: constantData(graph, tensorData('int64', [1, ids.length], ids)),
+    positions: constantData(graph, tensorData('int64', [1, ids.length], [...ids.keys()])),
+    real: constantData(graph, tensorData('float32', [1, ids.length], new Array(ids.length).fill(1))),
+  };
+  const last = allStates(routed, batch).at(-1);
+  if (!last) throw new Error('the model has layers');
+  output('logits', textLogits(routed, last, imagePlaces(routed, batch.ids)));
+  await using session = await runtime.load(compile(graph));
+  const { logits } = await session.run<'logits'>({});
+  return toNumbers(logits);
+}
+
 it('logits of a drawing with its line ends, and of a reading', async () => {
   const drawing = [...values('gen.cond_ids'), ...values('gen.tokens').slice(0, -1)];
   const reading = [...values('read.message_ids'), ...values('read.target_ids')];
-  const wanted = { 'gen.teacher_forced_logits': drawing, 'read.logits_last12': reading };
-  for (const [name, ids] of Object.entries(wanted)) {
-    const graph = createGraph({ name: 'forward', target: 'cpu' });
-    const routed = routedDecoder(graph, opened.model, { positions: ids.length });
-    const batch = {
-      ids: constantData(graph, tensorData('int64', [1, ids.length], ids)),
-      positions: constantData(graph, tensorData('int64', [1, ids.length], [...ids.keys()])),
-      real: constantData(graph, tensorData('float32', [1, ids.length], new Array(ids.length).fill(1))),
-    };
-    const last = allStates(routed, batch).at(-1);
-    if (!last) throw new Error('the model has layers');
-    output('logits', textLogits(routed, last, imagePlaces(routed, batch.ids)));
-    await using session = await runtime.load(compile(graph));
-    const { logits } = await session.run({});
+  const exactly = await openEmu3(folder, { target: 'reference', dtype: 'float64' });
+  for (const [name, ids] of Object.entries({
+    'gen.teacher_forced_logits': drawing,
+    'read.logits_last12': reading,
+  })) {
     const theirs = values(name);
-    expect(
-      difference(toNumbers(logits ?? tensorData('float32', [0], [])).slice(-theirs.length), theirs),
-      name,
-    ).toBeLessThan(logitTolerance);
+    const [ours, exact] = [await logitsOf(ids, opened), await logitsOf(ids, exactly)];
+    // The reference is a float32 result with an error of its own.
+    const own = difference(theirs, exact.slice(-theirs.length));
+    expect(own, `${name}: the reference must itself be right`).toBeLessThan(1e-4);
+    expect(difference(ours.slice(-theirs.length), theirs), name).toBeLessThan(Math.max(logitTolerance, 2 * own));
   }
 });
 

@@ -3,7 +3,8 @@
  * tokenizer, drawing under given noise, the reward's log-probabilities, greedy answers. Sizes, prompts and options are the fixture's.
  *
  * The references are float32 results, some of them further than 5e-5 from the exact value (the same model in float64). So states
- * and logits may differ by 5e-5, or by twice the reference's own error where that is larger; the test computes it.
+ * and logits may differ by 5e-5, or by twice the reference's own error where that is larger; the test computes it. States between
+ * layers, which no norm has brought to size, are up to 40 large: float32 has seven digits, so they may differ by 5e-6 of their largest.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -110,7 +111,9 @@ function expectClose(name: string, ours: readonly number[], exact: readonly numb
   const theirs = expected.values(name);
   const own = difference(theirs, exact);
   expect(own, `${name}: the reference must itself be right`).toBeLessThan(2e-4);
-  expect(difference(ours, theirs), name).toBeLessThan(Math.max(tolerance, 2 * own));
+  const largest = theirs.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  const allowed = name.includes('hidden_after_layer') ? Math.max(tolerance, 5e-6 * largest) : tolerance;
+  expect(difference(ours, theirs), name).toBeLessThan(Math.max(allowed, 2 * own));
 }
 
 describe.each(['cpu', 'cuda', 'reference'] satisfies Target[])('on the %s target', (target) => {
