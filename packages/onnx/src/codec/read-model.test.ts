@@ -175,9 +175,10 @@ test('damaged models are described or refused, quickly and without filling the m
         else if ('cut' in each) bytes = bytes.slice(0, each.cut);
         else bytes = Uint8Array.from([...bytes.slice(0, each.from), ...bytes.slice(each.to)]);
       }
-      const start = performance.now();
+      const start = process.cpuUsage();
       const outcome = codeOf(() => readModel(bytes));
-      longest = Math.max(longest, performance.now() - start);
+      const { user, system } = process.cpuUsage(start); // of this process: the machine may be busy with others
+      longest = Math.max(longest, (user + system) / 1000);
       outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
       return outcome === 'read' || outcome === 'GVU_MODEL_BROKEN';
     }),

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { add, exp, mul } from '../ops/arithmetic.ts';
 import { loop } from '../ops/control.ts';
 import { topK } from '../ops/linear.ts';
+import { tensorData } from '../tensor-data.ts';
 import { constant, constantData, createGraph, emit, graphOf, input, output, scope, weight } from './graph.ts';
 
 const vector = { dtype: 'float32', shape: [3] } as const;
@@ -157,4 +158,25 @@ test('an output may have the name of the node that makes it, but not that of an 
   expect(graph.main.outputs).toEqual([{ name: 'y', tensor: y }]);
   expect(() => output('x', x)).toThrow('GVU_GRAPH_NAME');
   expect(() => output('y', x)).toThrow('GVU_GRAPH_NAME');
+});
+
+test('an output is declared outside the bodies of loops', () => {
+  const graph = createGraph();
+  const x = input(graph, 'x', vector);
+  const build = () =>
+    loop(graph, { trips: 2, carried: [{ initial: x }] }, (_, [carried = x]) => {
+      output('inside', carried);
+      return { carried: [carried], kept: [] };
+    });
+  expect(build).toThrow(/GVU_GRAPH_SCOPE: The output 'inside' is declared inside the body/);
+});
+
+test('a constant keeps the values that it was made of', () => {
+  const graph = createGraph();
+  const data = tensorData('float32', [2], [1, 2]);
+  const before = constantData(graph, data);
+  data.data.fill(7);
+  const after = constantData(graph, data);
+  expect(after).not.toBe(before);
+  expect(before.source).toMatchObject({ data: { data: Float32Array.of(1, 2) } });
 });

@@ -148,13 +148,25 @@ export function constantData(graph: Graph, data: TensorData, options: { name?: s
   const known = graph.constants.get(key);
   if (known) return known;
   const name = uniqueName(graph, options.name ?? `constant/${dtype}_${shape.join('x') || 'scalar'}`);
-  const tensor: Tensor = { name, dtype, shape, block: graph.main, source: { kind: 'constant', data } };
+  // A copy: the graph is keyed by what the values are now, whatever the caller does with his array.
+  const own = { ...data, data: data.data.slice() } as TensorData;
+  const tensor: Tensor = { name, dtype, shape, block: graph.main, source: { kind: 'constant', data: own } };
   graph.constants.set(key, tensor);
   return tensor;
 }
 
-/** Declares a result of the program (or of the body being built) under a name, which may be the one that a node's result has. */
+/** Declares a result of the program under a name, which may be the one that a node's result has. */
 export function output(name: string, tensor: Tensor): void {
+  const { block } = tensor.block.graph.cursor;
+  if (block.parent !== undefined)
+    throw onnxErrors.error('GVU_GRAPH_SCOPE', `The output '${name}' is declared inside the body '${block.name}'.`, {
+      hint: 'Return the tensor from the body, and declare what comes out of it.',
+    });
+  blockOutput(name, tensor);
+}
+
+/** Declares a result of the block that is being built: of the program, or of a body of control flow. */
+export function blockOutput(name: string, tensor: Tensor): void {
   const { block } = tensor.block.graph.cursor;
   if (block.outputs.some((other) => other.name === name))
     throw onnxErrors.error('GVU_GRAPH_NAME', `Two outputs of '${block.name}' are called '${name}'.`, {

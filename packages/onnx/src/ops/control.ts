@@ -1,6 +1,15 @@
 /** Control flow. A loop is how generation runs as one program; bodies see the values around them without copying weights. */
 import { onnxErrors } from '../errors.ts';
-import { blockInput, buildBlock, constant, DYNAMIC, emit, type Graph, output, type Tensor } from '../graph/graph.ts';
+import {
+  blockInput,
+  blockOutput,
+  buildBlock,
+  constant,
+  DYNAMIC,
+  emit,
+  type Graph,
+  type Tensor,
+} from '../graph/graph.ts';
 
 /** A value handed from one iteration to the next; `grows` names an axis whose length changes. */
 export interface Carried {
@@ -40,9 +49,9 @@ export function loop(
       tensor.block === inner && tensor.source.kind === 'node'
         ? tensor
         : emit(graph, 'Identity', [tensor], { attributes: {} })[0];
-    output('condition', own(condition));
-    for (const [i, tensor] of result.carried.entries()) output(`carried_${i}`, own(tensor));
-    for (const [i, tensor] of result.kept.entries()) output(`kept_${i}`, own(tensor));
+    blockOutput('condition', own(condition));
+    for (const [i, tensor] of result.carried.entries()) blockOutput(`carried_${i}`, own(tensor));
+    for (const [i, tensor] of result.kept.entries()) blockOutput(`kept_${i}`, own(tensor));
   });
   const inputs = [
     constant(graph, 'int64', [], [trips]),
@@ -63,7 +72,7 @@ export function branch(
   const arm = (name: string, build: () => readonly Tensor[]) =>
     buildBlock(graph, name, () => {
       for (const [i, tensor] of build().entries())
-        output(`value_${i}`, emit(graph, 'Identity', [tensor], { attributes: {} })[0]);
+        blockOutput(`value_${i}`, emit(graph, 'Identity', [tensor], { attributes: {} })[0]);
     });
   return emit(graph, 'If', [condition], {
     attributes: { then_branch: arm('then', whenTrue), else_branch: arm('else', whenFalse) },

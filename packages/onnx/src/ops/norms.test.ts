@@ -20,6 +20,11 @@ const cases: Record<string, { build: (...inputs: Tensor[]) => Tensor; shapes: re
   'rmsNorm without scale': { build: (x) => rmsNorm(x, undefined, epsilon), shapes: [[3, 8]] },
   'rmsNorm of heads': { build: (x, scale) => rmsNorm(x, scale, epsilon), shapes: [[2, 3, 2, 4], [4]] },
   'rmsNorm of one element': { build: (x, scale) => rmsNorm(x, scale, epsilon), shapes: [[4, 1], [1]] },
+  'rmsNorm of a vector': { build: (x, scale) => rmsNorm(x, scale, epsilon), shapes: [[8], [8]] },
+  'layerNorm of a vector': {
+    build: (x, scale, bias) => layerNorm(x, { scale, bias, epsilon }),
+    shapes: [[8], [8], [8]],
+  },
   layerNorm: {
     build: (x, scale, bias) => layerNorm(x, { scale, bias, epsilon }),
     shapes: [[2, 3, 8], [8], [8]],

@@ -18,6 +18,7 @@ export function rmsNorm(x: Tensor, scale: Tensor | undefined, epsilon: number): 
     const inverse = reciprocal(sqrt(add(mean(mul(x, x), [-1], { keepDims: true }), epsilon)));
     return scale ? mul(mul(x, inverse), scale) : mul(x, inverse);
   }
+  if (x.shape.length === 1) return reshape(rmsNorm(reshape(x, [1, -1]), scale, epsilon), x.shape);
   return emit(graph, 'SimplifiedLayerNormalization', [x, scale ?? ones(x)], {
     attributes: { axis: -1, epsilon: { float: epsilon }, stash_type },
   })[0];
@@ -38,6 +39,9 @@ export function layerNorm(x: Tensor, { scale, bias, epsilon, axes = 1 }: NormOpt
     const rows = reshape(x, [...lead, sizeOf(x.shape.slice(-axes))]);
     return reshape(layerNorm(rows, { scale: merge(scale), bias: merge(bias), epsilon }), x.shape);
   }
+  // Its gradient takes sums of rows as products of matrices.
+  if (isFused(x) && x.shape.length === 1)
+    return reshape(layerNorm(reshape(x, [1, -1]), { scale, bias, epsilon }), x.shape);
   if (isFused(x)) return fusedLayerNorm(x, { scale, bias, epsilon })[0];
   const normal = standardise(x, epsilon);
   const scaled = scale ? mul(normal, scale) : normal;

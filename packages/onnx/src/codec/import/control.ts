@@ -1,6 +1,15 @@
 /** Import rules of control flow. A condition that is known picks its branch while the graph is built. */
 import type { GraphProto } from 'onnx-buf';
-import { type Block, blockInput, buildBlock, constant, DYNAMIC, emit, output, type Tensor } from '../../graph/graph.ts';
+import {
+  type Block,
+  blockInput,
+  blockOutput,
+  buildBlock,
+  constant,
+  DYNAMIC,
+  emit,
+  type Tensor,
+} from '../../graph/graph.ts';
 import { constantValues } from '../../graph/specs/spec.ts';
 import { shapeOf } from '../read-model.ts';
 import type { ImportRule } from './node.ts';
@@ -15,7 +24,7 @@ const ifRule: ImportRule = (node) => {
   if (known !== undefined) return node.importBody(known ? whenTrue : whenFalse, []);
   const arm = (body: GraphProto, name: string) =>
     buildBlock(node.graph, body.name || name, (block) => {
-      for (const [i, tensor] of node.importBody(body, []).entries()) output(`value_${i}`, ownedBy(block, tensor));
+      for (const [i, tensor] of node.importBody(body, []).entries()) blockOutput(`value_${i}`, ownedBy(block, tensor));
     });
   const attributes = { then_branch: arm(whenTrue, 'then'), else_branch: arm(whenFalse, 'else') };
   return node.emit('If', [condition], attributes);
@@ -40,7 +49,7 @@ const loopRule: ImportRule = (node) => {
     ];
     for (const [i, tensor] of node.importBody(proto, values).entries()) {
       const name = i === 0 ? 'condition' : i <= carried.length ? `carried_${i - 1}` : `kept_${i - 1 - carried.length}`;
-      output(name, ownedBy(block, tensor));
+      blockOutput(name, ownedBy(block, tensor));
     }
   });
   return node.emit('Loop', [trips, condition, ...carried], { body });

@@ -89,7 +89,9 @@ export class Inference<A extends object = Attributes> {
   }
 
   refuse(problem: string): never {
-    throw onnxErrors.error('GVU_GRAPH_SHAPE', `'${this.name}' (${this.signature()}): ${problem}.`);
+    throw onnxErrors.error('GVU_GRAPH_SHAPE', `'${this.name}' (${this.signature()}): ${problem}.`, {
+      hint: 'Look at the shapes of its operands: reshape, transpose or slice them first.',
+    });
   }
 
   refuseDtype(problem: string): never {
