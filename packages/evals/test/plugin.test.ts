@@ -1,4 +1,6 @@
 /** The package as a plugin: its manifest, its schemas of options, and what can be made with the files of the package alone. */
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PluginHost, throwIfFailed } from '@gvu/core';
 import { expect, it } from 'vitest';
@@ -57,6 +59,28 @@ it.each([
     images,
   });
   expect(new Set(benchmark.items.map((item) => item.id)).size).toBe(items);
+});
+
+/** The first 16 digits of the SHA-256 of the files that were published, at the commits that `data/README.md` names. */
+const published: Readonly<Record<string, string>> = {
+  'geneval/evaluation_metadata.jsonl': '5c48e0813e812e3c',
+  'geneval-pp/Geneval++.jsonl': '9c1216a3f6fe2d99',
+  'imagine-bench/Imagine.jsonl': 'e22e33dd5e2722b9',
+  't2i-compbench/3d_spatial_val.txt': 'c9953597315f36a5',
+  't2i-compbench/color_val.txt': '1634259756dbc77d',
+  't2i-compbench/complex_val.txt': '1b808018b8d9916d',
+  't2i-compbench/non_spatial_val.txt': '04c56cc9ac441dc9',
+  't2i-compbench/numeracy_val.txt': 'dad8df141604b70b',
+  't2i-compbench/shape_val.txt': '37e1a276906c7ea9',
+  't2i-compbench/spatial_val.txt': '8707a1d7e42ce300',
+  't2i-compbench/texture_val.txt': 'fbb5363515b4a280',
+};
+
+it('has the files as they were published, to the byte', async () => {
+  for (const [path, digest] of Object.entries(published)) {
+    const hash = createHash('sha256').update(await readFile(join(root, 'data', path)));
+    expect(hash.digest('hex').slice(0, 16), path).toBe(digest);
+  }
 });
 
 it.each(['dpg-bench', 'pope', 'gqa', 'mmbench', 'seed-bench', 'docvqa', 'ocrbench', 'mmt-bench'])(

@@ -171,9 +171,9 @@ function unit(rows: readonly Float32Array[]): Float32Array {
   return sum.map((value) => value / length);
 }
 
-/** What is in a box, in whole pixels; undefined when that is nothing. */
+/** What is in a box, in whole pixels as Pillow rounds them, half to even; undefined when that is nothing. */
 export function cropped({ width, height, data }: Pixels, box: Box): Pixels | undefined {
-  const within = (value: number, most: number) => Math.min(Math.max(Math.trunc(value), 0), most);
+  const within = (value: number, most: number) => Math.min(Math.max(roundHalfEven(value), 0), most);
   const [left, top] = [within(box.left, width), within(box.top, height)];
   const [right, bottom] = [within(box.right, width), within(box.bottom, height)];
   if (right <= left || bottom <= top) return undefined;
@@ -181,4 +181,10 @@ export function cropped({ width, height, data }: Pixels, box: Box): Pixels | und
     data.subarray(3 * ((top + y) * width + left), 3 * ((top + y) * width + right)),
   );
   return { width: right - left, height: bottom - top, data: Uint8Array.from(rows.flatMap((row) => [...row])) };
+}
+
+function roundHalfEven(value: number): number {
+  const below = Math.floor(value);
+  if (value - below !== 0.5) return Math.round(value);
+  return below % 2 === 0 ? below : below + 1;
 }

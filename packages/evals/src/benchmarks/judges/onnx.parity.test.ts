@@ -107,11 +107,13 @@ describe('a detector', () => {
 
   it('crops to what is inside the picture', () => {
     const picture = { width: 3, height: 2, data: Uint8Array.from({ length: 18 }, (_, i) => i) };
-    expect(cropped(picture, { left: -4, top: 1.2, right: 1.9, bottom: 9 })).toEqual({
+    expect(cropped(picture, { left: -4, top: 1.2, right: 0.9, bottom: 9 })).toEqual({
       width: 1,
       height: 1,
       data: Uint8Array.of(9, 10, 11),
     });
+    // 0.5 is 0 and 1.5 is 2.
+    expect(cropped(picture, { left: 0.5, top: 0, right: 1.5, bottom: 1 })?.width).toBe(2);
     expect(cropped(picture, { left: 3, top: 0, right: 5, bottom: 2 })).toBeUndefined();
   });
 

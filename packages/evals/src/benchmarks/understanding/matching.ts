@@ -121,6 +121,7 @@ function normalAnswer(text: string): string {
 /**
  * The option that an answer chooses: the one letter that stands alone in it, or else the one option whose text is in it; null when
  * there is none or are several. Source: VLMEvalKit @ e8e78f0, which may ask a language model further; here it may not (exact matching).
+ * Some of its versions also look at where among the words the letter stands, which is not done here.
  *
  * Defect article-a: the word "A" at the beginning of a sentence is taken for an option. Fixed: not when a word in lower case follows.
  */
