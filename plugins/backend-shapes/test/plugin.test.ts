@@ -130,7 +130,7 @@ describe('contributes', () => {
       tokenizer: { steps: 2, batch: 2 },
       reading: { steps: 2, drawing: 2, reading: 2, weights: { multi_count: 0 } },
       weak: { steps: 2, drawing: 2, reading: 2, weights: { multi_count: 0 } },
-      regular: { steps: 2, drawing: 2, reading: 2, weights: { multi_count: 0 } },
+      regular: { steps: 3, drawing: 2, reading: 2, weights: { multi_count: 0 } },
       evaluation: { perCategory: 1, tests: 2, bestOf: 1 },
     };
     const pretraining = await host.create(pretrainings, 'shapes', { options, deps: { runtime } });

@@ -1,7 +1,8 @@
-/** Guards of evaluations, on made-up drawings. What stops a run in training is in `../../test/train.test.ts`. */
+/** Guards on made-up numbers and drawings. What else stops a run in training is in `../../test/train.test.ts`. */
 import { describe, expect, it } from 'vitest';
+import { runConfig } from '../run/config.ts';
 import type { EvaluationEvent } from '../run/events.ts';
-import { guardEvaluation, guardPictures, guardProxy } from './guards.ts';
+import { freshMemory, type GuardMemory, guardEvaluation, guardPictures, guardProxy, guardStep } from './guards.ts';
 
 interface Changes {
   readonly score: number;
@@ -60,4 +61,30 @@ it('pictures that look otherwise than at the start are reported, each way by its
   expect(guardPictures(before, before)).toEqual([]);
   // Runs of before these numbers were kept.
   expect(guardPictures(evaluation(same), after)).toEqual([]);
+});
+
+const config = runConfig.parse({ guards: { maxKl: 1 } }, { source: 'test' });
+
+/** The step, from 1, at which the guard on KL stops a run whose steps report these values; 0 = it does not. */
+function stopsAt(values: readonly number[]): number {
+  let memory: GuardMemory = freshMemory;
+  for (const [i, kl] of values.entries()) {
+    const result = guardStep({ 'gradient/norm': 1, ties: 0, kl }, memory, config);
+    memory = result.memory;
+    if (result.findings.some(({ guard, level }) => guard === 'kl' && level === 'stop')) return i + 1;
+  }
+  return 0;
+}
+
+describe('the guard on the KL divergence', () => {
+  it('stops a run that stays above the limit, and not for one step with a heavy tail', () => {
+    expect(stopsAt([0.16, 0.2, 2.9, 0.16, 0.2])).toBe(0);
+    // 1.5 (1 - 0.8^n) exceeds 1 at n = 5.
+    expect(stopsAt(Array.from({ length: 10 }, () => 1.5))).toBe(5);
+    expect(stopsAt(Array.from({ length: 100 }, () => 0.99))).toBe(0);
+  });
+
+  it('is not blinded by a step that reports none', () => {
+    expect(stopsAt([1.5, 1.5, Number.NaN, 1.5, 1.5, 1.5])).toBe(6);
+  });
 });

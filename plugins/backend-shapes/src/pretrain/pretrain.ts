@@ -72,7 +72,7 @@ export const defaultRecipe: PretrainOptions = {
   config: { world: { colors: ['red', 'yellow', 'green', 'blue'] } },
   tokenizer: { steps: 1400, batch: 32, learningRate: 3e-3 },
   reading: { steps: 1900, drawing: 2, reading: 40, matrixRate: 0.012, learningRate: 0.006, weights: practised },
-  weak: { steps: 120, drawing: 40, reading: 24, matrixRate: 0.008, learningRate: 0.004, weights: practised },
+  weak: { steps: 60, drawing: 40, reading: 24, matrixRate: 0.008, learningRate: 0.004, weights: practised },
   regular: { steps: 700, drawing: 40, reading: 24, matrixRate: 0.008, learningRate: 0.004, weights: practised },
   evaluation: { perCategory: 60, tests: 220, bestOf: 110 },
 };
