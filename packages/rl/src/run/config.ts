@@ -276,7 +276,8 @@ export const runConfig = defineConfig({
           type: 'number',
           exclusiveMinimum: 0,
           default: 1,
-          description: 'Stop when the KL divergence from the reference, averaged over the last steps, exceeds this, in nats a decision.',
+          description:
+            'Stop when the KL divergence from the reference, averaged over the last steps, exceeds this, in nats a decision.',
         },
       },
     },
