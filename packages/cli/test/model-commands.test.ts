@@ -133,6 +133,25 @@ test('a run trains, is listed, exported and used', slow, async () => {
   expect(one?.equals(other ?? Buffer.alloc(0))).toBe(true);
 });
 
+test('a file of prompts is looked at as a whole before anything is made', slow, async () => {
+  await writeFile(join(folder, 'run.json'), JSON.stringify(small));
+  await writeFile(join(folder, 'good.txt'), `\uFEFF${prompt}\r\n\r\n${prompt}\r\na photo of two moons\r\n`);
+  await writeFile(join(folder, 'strange.txt'), `${prompt}\n${prompt}\na photo of a zebra\na green dog\n`);
+  const args = ['train', '--config', 'run.json', ...tiny, '--set', 'prompts.options.heldOutShare=0'];
+  const [good, strange, dry] = await Promise.all([
+    run([...args, '--out', 'good', '--prompts', 'good.txt']),
+    run([...args, '--out', 'strange', '--prompts', 'strange.txt']),
+    run([...args, '--dry-run', '--prompts', 'strange.txt']),
+  ]);
+  expect(good, good.stderr).toMatchObject({ code: 0 });
+  expect(good.stderr).toContain('Prompts: 4 lines (1 empty, 1 repeated): 2 prompts to train on, 0 held out\n');
+  for (const { code, stderr } of [strange, dry]) {
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^GVU_MODEL_TEXT: .*zebra.*dog/m);
+  }
+  expect(await readdir(folder)).not.toContain('strange');
+});
+
 test('Ctrl-C leaves a run that goes on; its events are JSON lines', slow, async () => {
   const endless = { ...small, steps: 1_000_000, checkpoint: { every: 0 } };
   await writeFile(join(folder, 'endless.json'), JSON.stringify(endless));

@@ -1,6 +1,6 @@
 /** What was run, in words: the facts that summary and report both begin with. */
 import { isRecord, type JsonValue } from '@gvu/core';
-import { duration } from './numbers.ts';
+import { brief, duration } from './numbers.ts';
 import { progressOf, type RunRecord } from './run-record.ts';
 
 export interface Fact {
@@ -44,6 +44,7 @@ export function factsOf(record: RunRecord): readonly Fact[] {
     fact('exam', examNames.length > 0 ? examNames.join(', ') : undefined),
     fact('algorithm', algorithmText(config)),
     fact('seed', scalar(member(config, 'seed'))),
+    fact('a step', stepTimeText(record)),
     fact(
       'versions',
       Object.entries(versions)
@@ -52,6 +53,29 @@ export function factsOf(record: RunRecord): readonly Fact[] {
     ),
   ];
   return facts.filter((entry) => entry !== null);
+}
+
+const phases = ['draw', 'decode', 'score', 'learn'] as const;
+
+/** What the time of a step goes into, and how much of it is inside the engine: means over the steps of the run. */
+function stepTimeText({ steps }: RunRecord): string | undefined {
+  if (steps.length === 0) return undefined;
+  const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / steps.length;
+  const metric = (name: string) => mean(steps.map(({ metrics }) => metrics[name] ?? Number.NaN));
+  const seconds = mean(steps.map((step) => step.seconds));
+  const share = (part: number, whole: number) => (whole > 0 ? `${Math.round((100 * part) / whole)} %` : '-');
+  const parts = phases.flatMap((phase) => {
+    const [time, engine] = [metric(`time/${phase}`), metric(`engine/${phase}`)];
+    return Number.isFinite(time) && Number.isFinite(engine)
+      ? [`${phase} ${brief(time)} s (${share(engine, time)})`]
+      : [];
+  });
+  const inside = metric('time/engine');
+  return [
+    `${brief(seconds)} s`,
+    ...(Number.isFinite(inside) ? [`, ${share(inside, seconds)} of it inside ONNX Runtime`] : []),
+    ...(parts.length > 0 ? [`: ${parts.join(', ')}`] : []),
+  ].join('');
 }
 
 function fact(label: string, text: string | undefined): Fact | null {

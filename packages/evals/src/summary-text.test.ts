@@ -29,6 +29,24 @@ async function wholeRun(): Promise<RunFolder> {
   return run;
 }
 
+test('what the time of a step goes into, and what of it the engine took', async () => {
+  await using run = await RunFolder.make();
+  run.append('run.started', started);
+  const times = { 'time/draw': 0.5, 'time/decode': 0.1, 'time/score': 0.3, 'time/learn': 0.6, 'time/engine': 1.38 };
+  const inside = { 'engine/draw': 0.45, 'engine/decode': 0.05, 'engine/score': 0.3, 'engine/learn': 0.58 };
+  run.append('step', stepEvent(1, { ...times, ...inside }));
+  run.append('step', stepEvent(2, { ...times, ...inside }));
+  expect(await summaryText(run.path, { width: 200, color: false })).toMatch(
+    /^a step +1\.5 s, 92 % of it inside ONNX Runtime: draw 0\.5 s \(90 %\), decode 0\.1 s \(50 %\), score 0\.3 s \(100 %\), learn 0\.6 s \(97 %\)$/m,
+  );
+  // A log of before the parts were measured.
+  run.append('step', stepEvent(2, { 'time/engine': 1.38 }));
+  run.append('step', stepEvent(1, { 'time/engine': 1.38 }));
+  expect(await summaryText(run.path, { width: 200, color: false })).toMatch(
+    /^a step +1\.5 s, 92 % of it inside ONNX Runtime$/m,
+  );
+});
+
 describe('the summary', () => {
   test('has the facts, the table, the verdict, the exam, the curve and the guards', async () => {
     await using run = await wholeRun();

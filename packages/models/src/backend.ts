@@ -128,7 +128,10 @@ export interface Backend extends AsyncDisposable {
 }
 
 export interface TrainablePolicy {
-  /** The length to which these prompts are padded in programs; a few values serve all prompts, so that few programs are compiled. */
+  /**
+   * The length to which these prompts are padded in programs; a few values serve all prompts, so that few programs are compiled.
+   * Throws GVU_MODEL_TEXT for prompts that it cannot take.
+   */
   promptLength(prompts: readonly string[]): number;
   /** Declares the inputs of drawings and builds their log-probabilities, differentiable through the adapter. */
   build(graph: Graph, options: PolicyGraphOptions): PolicyTerms;

@@ -11,7 +11,7 @@ import type { PromptFileOptions } from './prompt-file.ts';
 import { prompts } from './prompts.ts';
 
 export default definePlugin({
-  setup({ provide, logger }) {
+  setup({ provide }) {
     provide(algorithms, 'grpo', async (options: GrpoOptions) => (await import('./algorithms/grpo.ts')).grpo(options));
     provide(algorithms, 'cispo', async (options: CispoOptions) =>
       (await import('./algorithms/cispo.ts')).cispo(options),
@@ -24,10 +24,8 @@ export default definePlugin({
     provide(algorithms, 'reinforce-plus-plus', async (options: ReinforcePlusPlusOptions) =>
       (await import('./algorithms/reinforce-plus-plus.ts')).reinforcePlusPlus(options),
     );
-    provide(prompts, 'file', async (options: PromptFileOptions) => {
-      const file = await (await import('./prompt-file.ts')).promptFile(options);
-      logger.info(`Prompts of ${options.path}.`, { ...file.counts });
-      return file;
-    });
+    provide(prompts, 'file', async (options: PromptFileOptions) =>
+      (await import('./prompt-file.ts')).promptFile(options),
+    );
   },
 });

@@ -47,6 +47,8 @@ describe('a text file of prompts', () => {
     const file = await open('a caf\u00e9\n\nA Cafe\u0301\n \t\na  café\r\ntwo\n\n');
     expect(trained(file)).toEqual(['a café', 'two']);
     expect(file.counts).toEqual({ rows: 4, duplicates: 2, heldOutToo: 0, empty: 3, train: 2, heldOut: 0 });
+    expect(file.description).toBe('7 lines (3 empty, 2 repeated): 2 prompts to train on, 0 held out');
+    expect(file.listed?.map(({ prompt }) => prompt)).toEqual(['a caf\u00e9', 'two']);
   });
 });
 

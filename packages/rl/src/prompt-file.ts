@@ -109,6 +109,8 @@ export async function promptFile(options: PromptFileOptions): Promise<PromptFile
     name: 'file',
     version: versionOf(files, heldOutPath === undefined ? heldOutShare : 'file'),
     counts,
+    description: describe(counts),
+    listed: [...train, ...heldOut],
     train(address) {
       fillIntegers(index, address, { low: 0, high: train.length });
       const prompt = train[index[0] ?? 0];
@@ -120,6 +122,17 @@ export async function promptFile(options: PromptFileOptions): Promise<PromptFile
       return byTag.flatMap((prompts, tag) => shuffled(prompts, stream.at(tag)).slice(0, perTag));
     },
   };
+}
+
+function describe({ rows, duplicates, heldOutToo, empty, train, heldOut }: PromptFileCounts): string {
+  const count = (n: number) => n.toLocaleString('en-US');
+  const passedOver = [
+    ...(empty > 0 ? [`${count(empty)} empty`] : []),
+    ...(duplicates > 0 ? [`${count(duplicates)} repeated`] : []),
+    ...(heldOutToo > 0 ? [`${count(heldOutToo)} also held out`] : []),
+  ];
+  const lines = `${count(rows + empty)} lines${passedOver.length > 0 ? ` (${passedOver.join(', ')})` : ''}`;
+  return `${lines}: ${count(train)} prompts to train on, ${count(heldOut)} held out`;
 }
 
 /** The prompts of a file by their normal form, the first of each. */

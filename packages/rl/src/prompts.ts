@@ -16,6 +16,10 @@ export interface PromptSource {
   readonly name: string;
   /** Changes whenever the same place could get another prompt. */
   readonly version: string;
+  /** For people: how many prompts there are, and what became of the lines of a file. */
+  readonly description?: string;
+  /** Every prompt that it may give, where it has a list of them: a run looks at all of them before it begins. */
+  readonly listed?: readonly Prompt[];
   /** The prompt of a place in training: a pure function. */
   train(address: RandomAddress): Prompt;
   /**

@@ -143,7 +143,20 @@ describe('training', () => {
     const types = (await eventsOf(folder)).map(({ type }) => type);
     expect(types[0]).toBe('run.started');
     expect(types.at(-1)).toBe('run.ended');
-    expect((await dataOf(folder, 'step')).map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6]);
+    const logged = await dataOf(folder, 'step');
+    expect(logged.map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6]);
+    for (const { metrics, seconds } of logged) {
+      const times = (kind: string) =>
+        ['draw', 'decode', 'score', 'learn'].map((part) => metrics[`${kind}/${part}`] ?? -1);
+      for (const [i, engine] of times('engine').entries()) {
+        expect(engine).toBeGreaterThanOrEqual(0);
+        expect(engine).toBeLessThanOrEqual(times('time')[i] ?? 0);
+      }
+      const sum = (values: readonly number[]) => values.reduce((all, value) => all + value, 0);
+      expect(sum(times('time'))).toBeLessThanOrEqual(seconds + 1e-9);
+      expect(metrics['time/engine']).toBeCloseTo(sum(times('engine')), 9);
+      expect(metrics['engine/learn']).toBeGreaterThan(0);
+    }
     expect((await dataOf(folder, 'evaluation')).map(({ step }) => step)).toEqual([0, 3, 6]);
     expect(
       (await dataOf(folder, 'evaluation')).every(({ judge }) => judge !== undefined && judge.right > judge.wrong),

@@ -44,6 +44,8 @@ export async function runTraining(given: RunConfig, options: TrainCommandOptions
     else print([JSON.stringify(config, null, 2), '', `Folder: ${folder}`, ...plan.lines].join('\n'));
     return;
   }
+  const { description } = parts.prompts;
+  if (description !== undefined && !options.quiet) note(`Prompts: ${description}`);
   const result = await trainInto(folder, options, async ({ signal, onProgress }) => {
     const trainHere = (hooks: ServedHooks) => train(parts, { config, folder, onProgress, signal, ...hooks });
     if (options.steered) {

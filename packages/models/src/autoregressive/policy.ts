@@ -54,7 +54,8 @@ export function createPolicy({ weights, ...rest }: AutoregressiveModel, options:
   const idsOf = (tokens: Int32Array) =>
     places.map((step) => (step < 0 ? (lineEnds?.id ?? 0) : (tokens[step] ?? 0) + firstId));
   return {
-    promptLength: (prompts) => roundedLength(Math.max(...prompts.map((prompt) => promptIds(prompt).length))),
+    promptLength: (prompts) =>
+      roundedLength(prompts.reduce((longest, prompt) => Math.max(longest, promptIds(prompt).length), 1)),
     build: (graph, settings) => buildPolicy(graph, { model, options }, settings),
     feeds(drawings, { promptLength }) {
       const rows = drawings.map(({ prompt, tokens }) => ({

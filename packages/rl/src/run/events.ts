@@ -55,8 +55,8 @@ export interface StepEvent {
   readonly elapsedSeconds: number;
   /**
    * By name: `reward/mean`, `reward/std` (mean spread in a group), `reward/<name>`, `kl`, `entropy`, `gradient/norm`, `learning_rate`,
-   * `ratio/max`, `clip/region`, `ties`, `decisions_per_second`, `time/<phase>` in seconds (`time/engine`: inside
-   * ONNX Runtime, whatever the phase), and what the algorithm reports.
+   * `ratio/max`, `clip/region`, `ties`, `decisions_per_second`, `time/<phase>` in seconds for draw, decode, score and learn,
+   * `engine/<phase>` the part of it inside ONNX Runtime, `time/engine` the sum of these parts, and what the algorithm reports.
    */
   readonly metrics: Readonly<Record<string, number | null>>;
 }

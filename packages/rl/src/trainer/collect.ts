@@ -7,6 +7,7 @@ import type { ActiveAdapter, Backend, Drawing, Pixels } from '@gvu/models';
 import { type RewardEntry, type Rollout, type ScoredReward, scoreRollouts } from '@gvu/rewards';
 import type { Prompt, PromptSource } from '../prompts.ts';
 import type { RunConfig } from '../run/config.ts';
+import type { PhaseClock, PhaseTime } from './clocks.ts';
 
 /** A step's drawings: those of a prompt are adjacent. */
 export interface Collected {
@@ -16,8 +17,7 @@ export interface Collected {
   /** Of the drawings that a reward looks at or that are recorded. */
   readonly pictures: readonly (Pixels | undefined)[];
   readonly scores: readonly ScoredReward[];
-  /** In seconds. */
-  readonly times: Readonly<Record<'draw' | 'decode' | 'score', number>>;
+  readonly times: Readonly<Record<'draw' | 'decode' | 'score', PhaseTime>>;
 }
 
 export interface CollectOptions {
@@ -28,30 +28,25 @@ export interface CollectOptions {
   readonly adapter: ActiveAdapter;
   /** From 0. */
   readonly step: number;
-  readonly signal?: AbortSignal | undefined;
+  readonly clock: PhaseClock;
 }
 
 export async function collect(options: CollectOptions): Promise<Collected> {
-  const { config, backend, source, rewards, adapter, step, signal } = options;
+  const { config, backend, source, rewards, adapter, step, clock } = options;
   const { seed, promptsPerStep, groupSize } = config;
-  const [choice, drawing, decoding] = [
-    randomStream(seed, 'rl/prompt'),
-    randomStream(seed, 'rl/draw'),
-    randomStream(seed, 'rl/decode'),
-  ];
+  const [drawing, decoding] = [randomStream(seed, 'rl/draw'), randomStream(seed, 'rl/decode')];
   const places = Array.from({ length: promptsPerStep * groupSize }, (_, row) => ({
     group: Math.floor(row / groupSize),
     sample: row % groupSize,
   }));
-  const chosen = Array.from({ length: promptsPerStep }, (_, group) => source.train(choice.at(step, group)));
+  const chosen = Array.from({ length: promptsPerStep }, (_, group) => trainingPrompt(source, config, { step, group }));
   const prompts = chosen.flatMap((prompt) => Array.from({ length: groupSize }, () => prompt));
 
-  const clock = stopwatch();
   const requests = places.map(({ group, sample }, row) => ({
     prompt: prompts[row]?.prompt ?? '',
     randomness: drawing.at(step, group, sample),
   }));
-  const drawings = await backend.draw(requests, { adapter, sampler: config.sampler, signal });
+  const drawings = await backend.draw(requests, { adapter, sampler: config.sampler });
   const draw = clock();
 
   const pictured = rewards.some(({ reward }) => reward.inputs.includes('pixels'))
@@ -63,7 +58,6 @@ export async function collect(options: CollectOptions): Promise<Collected> {
       prompt,
       randomness: decoding.at(step, places[row]?.group ?? 0, places[row]?.sample ?? 0),
     })),
-    { signal },
   );
   const decode = clock();
 
@@ -79,17 +73,15 @@ export async function collect(options: CollectOptions): Promise<Collected> {
       ...(pixels && { pixels }),
     };
   });
-  const scores = await scoreRollouts(rewards, rollouts, signal ? { signal } : {});
+  const scores = await scoreRollouts(rewards, rollouts);
   return { prompts, drawings, pictures, scores, times: { draw, decode, score: clock() } };
 }
 
-/** Seconds since the last call. */
-export function stopwatch(): () => number {
-  let last = performance.now();
-  return () => {
-    const now = performance.now();
-    const seconds = (now - last) / 1000;
-    last = now;
-    return seconds;
-  };
+/** Which prompt the drawings of a group are made for; steps and groups from 0. */
+export function trainingPrompt(
+  source: PromptSource,
+  { seed }: Pick<RunConfig, 'seed'>,
+  { step, group }: { readonly step: number; readonly group: number },
+): Prompt {
+  return source.train(randomStream(seed, 'rl/prompt').at(step, group));
 }

@@ -3,6 +3,7 @@ import type { JsonValue } from '@gvu/core';
 import { flatSize, loraLayout, type ProgramMemory } from '@gvu/onnx';
 import type { RunConfig } from '../run/config.ts';
 import { batchPlan } from './batch-plan.ts';
+import { trainingPrompt } from './collect.ts';
 import { adapterOptions } from './policy-state.ts';
 import { gradientProgram, logProbProgram } from './programs.ts';
 import type { RunParts } from './train.ts';
@@ -27,12 +28,16 @@ export function planRun(
   const trainable = flatSize(layout);
   const { every, perTag, drawings } = config.evaluation;
   const heldOut = prompts.heldOut({ seed: config.evaluation.seed, perTag });
+  const first = Array.from({ length: config.promptsPerStep }, (_, group) =>
+    trainingPrompt(prompts, config, { step: 0, group }),
+  );
+  const known = [...heldOut, ...(prompts.listed ?? first)];
   const evaluations = perTag === 0 ? 0 : 2 + (every > 0 ? Math.max(0, Math.ceil(config.steps / every) - 1) : 0);
 
   const programOptions = {
     policy: backend.trainable,
     rows: plan.rows,
-    promptLength: backend.trainable.promptLength(heldOut.map(({ prompt }) => prompt)),
+    promptLength: backend.trainable.promptLength(known.map(({ prompt }) => prompt)),
     temperature: (config.sampler ?? backend.sampler).temperature,
   };
   const adapter = { layout, scale: options.alpha / options.rank };
@@ -65,7 +70,7 @@ export function planRun(
       logProbActivationBytes: scoring?.activationBytes ?? 0,
     },
   };
-  return { lines: linesOf(json, backend, gradient), json };
+  return { lines: linesOf(json, { backend, prompts }, gradient), json };
 }
 
 interface PlanNumbers {
@@ -83,12 +88,13 @@ interface PlanNumbers {
 
 function linesOf(
   { trainable, adapter, step, run, evaluation, memory }: PlanNumbers,
-  { name, version, parameters, image }: RunParts['backend'],
+  { backend: { name, version, parameters, image }, prompts }: Pick<RunParts, 'backend' | 'prompts'>,
   gradient: ProgramMemory | undefined,
 ): readonly string[] {
   const passes = `${step.microBatches} micro-batch${step.microBatches === 1 ? '' : 'es'} of ${step.rows}${step.checkpointing ? ', blocks computed again on the way back' : ''}`;
   return [
     `model        ${name} ${version}: ${count(parameters)} weights, images of ${image.width} x ${image.height} in ${image.decisions} decisions`,
+    `prompts      ${prompts.name}${prompts.description === undefined ? '' : `: ${prompts.description}`}`,
     `adapter      LoRA of rank ${adapter.rank} on ${adapter.targets.join(', ')}: ${count(trainable)} trainable values`,
     `a step       ${step.prompts} prompts, ${step.drawings} drawings, ${count(step.decisions)} decisions, ${step.updates} update${step.updates === 1 ? '' : 's'}, each of ${passes}`,
     `the run      ${run.steps} steps: ${count(run.drawings)} drawings, ${count(run.updates)} updates`,

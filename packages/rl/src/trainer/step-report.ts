@@ -1,12 +1,13 @@
 /** What a step reports of its drawings and rewards, and how long the rest will take. */
 import type { Pixels } from '@gvu/models';
 import type { Advantages } from '../advantages.ts';
+import type { PhaseTime } from './clocks.ts';
 import type { Collected } from './collect.ts';
 import { diversity } from './picture-statistics.ts';
 
 /** Metrics of the drawings, by name; see `StepEvent`. Undefined numbers are NaN. */
 export function batchMetrics(
-  { drawings, pictures, scores, times }: Collected,
+  { drawings, pictures, scores }: Collected,
   { statistics }: Advantages,
   groupSize: number,
 ): Record<string, number> {
@@ -27,9 +28,16 @@ export function batchMetrics(
         groupSize,
       ) / drawings.length,
     diversity: diversity(pictureGroups(pictures, groupSize)),
-    'time/draw': times.draw,
-    'time/decode': times.decode,
-    'time/score': times.score,
+  };
+}
+
+/** `time/<phase>` by the clock, `engine/<phase>` the part of it inside ONNX Runtime, and `time/engine`, the sum of these parts. */
+export function timeMetrics(times: Readonly<Record<string, PhaseTime>>): Record<string, number> {
+  const entries = Object.entries(times);
+  return {
+    ...Object.fromEntries(entries.map(([phase, { seconds }]) => [`time/${phase}`, seconds])),
+    ...Object.fromEntries(entries.map(([phase, { engine }]) => [`engine/${phase}`, engine])),
+    'time/engine': entries.reduce((sum, [, { engine }]) => sum + engine, 0),
   };
 }
 

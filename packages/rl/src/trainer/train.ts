@@ -19,7 +19,8 @@ import type { RunConfig } from '../run/config.ts';
 import { currentEvents, type EndReason, type RunEvent, type RunStarted } from '../run/events.ts';
 import { batchPlan } from './batch-plan.ts';
 import { type RunProgress, readCheckpoint, writeCheckpoint } from './checkpoint.ts';
-import { collect, stopwatch } from './collect.ts';
+import { phaseClock, stopwatch } from './clocks.ts';
+import { collect } from './collect.ts';
 import { finite } from './evaluate.ts';
 import { createEvaluator } from './evaluator.ts';
 import { freshMemory, guardStep } from './guards.ts';
@@ -29,7 +30,7 @@ import { readersOf } from './readers.ts';
 import { appendEvent, recordRollouts } from './record.ts';
 import { claimRunFolder, configJson } from './run-folder.ts';
 import { learningRateAt } from './schedule.ts';
-import { batchMetrics, Pace } from './step-report.ts';
+import { batchMetrics, Pace, timeMetrics } from './step-report.ts';
 
 /** What a configuration names, ready to work. The parts belong to the caller. */
 export interface RunParts {
@@ -83,11 +84,13 @@ export interface TrainResult {
 }
 
 /**
- * Trains, or goes on with, the run in a folder. Rejects with GVU_RUN_CONFIG, GVU_RUN_CHECKPOINT, GVU_RUN_WRITE, GVU_LOG_LOCKED, or with what a
+ * Trains, or goes on with, the run in a folder. Rejects with GVU_MODEL_TEXT for a prompt in the list of the source, GVU_RUN_CONFIG, GVU_RUN_CHECKPOINT, GVU_RUN_WRITE, GVU_LOG_LOCKED, or with what a
  * part rejects with; the checkpoints are whole then, and the same call goes on from the newest.
  */
 export async function train(parts: RunParts, options: TrainOptions): Promise<TrainResult> {
   const { config, folder } = options;
+  // A prompt that the model cannot take is found now and not in a later step.
+  parts.backend.trainable.promptLength((parts.prompts.listed ?? []).map(({ prompt }) => prompt));
   await claimRunFolder(folder, config);
   await using log = await EventLog.open(folder);
   const past = currentEvents(await allEvents(folder));
@@ -202,7 +205,7 @@ async function steps(run: Run, from: RunProgress): Promise<TrainResult> {
       if (signal?.aborted) continue;
     }
 
-    const [engineBefore, stepStarted] = [runtime.runSeconds, performance.now()];
+    const [stepClock, phase] = [stopwatch(), phaseClock(runtime)];
     const batch = await collect({
       config,
       backend,
@@ -210,8 +213,8 @@ async function steps(run: Run, from: RunProgress): Promise<TrainResult> {
       rewards,
       adapter: state.live,
       step: progress.step,
+      clock: phase,
     });
-    const started = performance.now();
     const advantages = algorithm.advantages({
       rewards: batch.scores,
       groupSize: config.groupSize,
@@ -227,16 +230,15 @@ async function steps(run: Run, from: RunProgress): Promise<TrainResult> {
       update: progress.updates,
     });
     await recording;
-    const learnSeconds = (performance.now() - started) / 1000;
-    const seconds = (performance.now() - stepStarted) / 1000;
+    const times = { ...batch.times, learn: phase() };
+    const seconds = stepClock();
 
     const metrics = {
       ...batchMetrics(batch, advantages, config.groupSize),
       ...learned.metrics,
       learning_rate: learningRate,
       decisions_per_second: (batch.drawings.length * backend.image.decisions) / seconds,
-      'time/learn': learnSeconds,
-      'time/engine': runtime.runSeconds - engineBefore,
+      ...timeMetrics(times),
     };
     const { memory, findings } = guardStep(metrics, progress.guards, config);
     progress = {
@@ -282,7 +284,12 @@ function describeRun({ runtime, backend }: RunParts, { config, folder }: TrainOp
     backend: { name, version, parameters, policy },
     image: { width: image.width, height: image.height, decisions: image.decisions },
     trainable: flatSize(state.layout),
-    versions: { node: process.version, onnxruntime: info.version, device: info.device, threads: String(info.threads) },
+    versions: {
+      node: process.version,
+      onnxruntime: info.version,
+      device: info.device,
+      threads: info.threads === 0 ? 'one per core' : String(info.threads),
+    },
   };
 }
 

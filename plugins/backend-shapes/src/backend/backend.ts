@@ -79,7 +79,7 @@ class ShapesBackend implements Backend {
     this.modules = backboneModules(config);
     this.#model = model;
     this.#texts = createTexts(config.world, ids);
-    this.trainable = createPolicy({ config, weights, promptLength: this.#texts.promptLength });
+    this.trainable = createPolicy({ config, weights, texts: this.#texts });
   }
 
   async draw(

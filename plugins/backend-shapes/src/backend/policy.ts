@@ -26,12 +26,12 @@ import { codeLogits, createBackbone, drawingMask, embedSequences, runSequences }
 import { imageTokens, type ShapesConfig, tokenIds } from '../model/config.ts';
 import type { WeightSource } from '../model/programs.ts';
 import { drawingSequences } from '../model/sequences.ts';
+import type { Texts } from './texts.ts';
 
 export interface PolicySource {
   readonly config: ShapesConfig;
   readonly weights: WeightSource;
-  /** Words that every prompt is padded to. */
-  readonly promptLength: number;
+  readonly texts: Pick<Texts, 'prompts' | 'promptLength'>;
 }
 
 const names = {
@@ -41,11 +41,14 @@ const names = {
   codes: 'drawing codes',
 } as const;
 
-export function createPolicy({ config, weights, promptLength }: PolicySource): TrainablePolicy {
+export function createPolicy({ config, weights, texts }: PolicySource): TrainablePolicy {
   const ids = tokenIds(config);
   const sourceOf = oncePerGraph(weights);
   return {
-    promptLength: () => promptLength,
+    promptLength(prompts) {
+      texts.prompts(prompts); // refuses those that it cannot take
+      return texts.promptLength;
+    },
     build: (graph, options) => buildPolicy(graph, { config, source: sourceOf(graph) }, options),
     feeds(drawings, { promptLength: padded }) {
       const rows = drawings.map(({ prompt, tokens }) => ({

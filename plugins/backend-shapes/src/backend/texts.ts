@@ -1,5 +1,5 @@
 /** Texts as the model takes them: words of its world, and not more of them than it was trained with. */
-import { isGvuError } from '@gvu/core';
+import { isGvuError, statementOf } from '@gvu/core';
 import { modelErrors } from '@gvu/models';
 import type { TokenIds } from '../model/config.ts';
 import type { Text } from '../model/sequences.ts';
@@ -33,7 +33,7 @@ export function createTexts(world: World, { words }: TokenIds): Texts {
       return found;
     } catch (error) {
       if (!isGvuError(error, 'GVU_SHAPES_WORD')) throw error;
-      problems.add(`${JSON.stringify(text)}: ${error.message.replace('GVU_SHAPES_WORD: ', '')}`);
+      problems.add(`${JSON.stringify(text)}: ${statementOf(error)}`);
       return [];
     }
   };

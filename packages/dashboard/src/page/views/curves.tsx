@@ -135,9 +135,11 @@ function otherPanels({ names }: MetricTable): readonly Panel[] {
     if (shown.has(name) || name.startsWith('reward/')) continue;
     const title = name.startsWith('time/')
       ? 'Seconds a step'
-      : name.startsWith('ratio/')
-        ? 'Ratio to the old policy'
-        : name;
+      : name.startsWith('engine/')
+        ? 'Seconds of these inside ONNX Runtime'
+        : name.startsWith('ratio/')
+          ? 'Ratio to the old policy'
+          : name;
     panels.set(title, [...(panels.get(title) ?? []), name]);
   }
   return [...panels].map(([title, list]) => ({ title, names: list }));
