@@ -2,7 +2,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PluginHost, type PluginLogEntry, randomStream, throwIfFailed } from '@gvu/core';
+import { PluginHost, randomStream, throwIfFailed } from '@gvu/core';
 import { expect, it } from 'vitest';
 import { algorithms } from '../src/algorithm.ts';
 import { cispoConfig } from '../src/algorithms/cispo.ts';
@@ -16,10 +16,9 @@ import { prompts } from '../src/prompts.ts';
 
 const root = join(import.meta.dirname, '..');
 const deps = undefined;
-const logged: PluginLogEntry[] = [];
 
 async function hostWithPlugin(): Promise<PluginHost> {
-  const host = new PluginHost({ projectDirectory: root, log: (entry) => logged.push(entry) });
+  const host = new PluginHost({ projectDirectory: root });
   host.registerContributionPoint(algorithms);
   host.registerContributionPoint(prompts);
   throwIfFailed(await host.load([root]));
@@ -58,7 +57,7 @@ it('contributes algorithms that are made with their defaults', async () => {
   }
 });
 
-it('contributes prompts from a file, and logs what became of its lines', async () => {
+it('contributes prompts from a file, and says what became of its lines', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'gvu-prompts-'));
   try {
     const path = join(directory, 'prompts.txt');
@@ -66,7 +65,7 @@ it('contributes prompts from a file, and logs what became of its lines', async (
     await using host = await hostWithPlugin();
     const source = await host.create(prompts, 'file', { options: { path, heldOutShare: 0 }, deps });
     expect(source.train(randomStream(1, 'test').at(0))).toEqual({ prompt: 'a cube' });
-    expect(logged).toMatchObject([{ level: 'info', data: { rows: 2, duplicates: 1, empty: 1, train: 1 } }]);
+    expect(source.description).toBe('3 lines (1 empty, 1 repeated): 1 prompts to train on, 0 held out');
     await expect(host.create(prompts, 'file', { options: { path: `${path}.txt` }, deps })).rejects.toMatchObject({
       code: 'GVU_PLUGIN_CREATE_FAILED',
       cause: { code: 'GVU_PROMPTS_FILE' },
