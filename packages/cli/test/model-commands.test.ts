@@ -24,7 +24,6 @@ beforeAll(async () => {
     config: sizes,
     'tokenizer.steps': 2,
     'tokenizer.batch': 2,
-    reading: { steps: 2, drawing: 2, reading: 2 },
     weak: { steps: 2, drawing: 2, reading: 2 },
     regular: { steps: 2, drawing: 2, reading: 2 },
     evaluation: { perCategory: 1, tests: 2, bestOf: 1 },

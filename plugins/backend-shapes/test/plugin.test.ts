@@ -128,7 +128,6 @@ describe('contributes', () => {
       seed: 3,
       config: tinySizes,
       tokenizer: { steps: 2, batch: 2 },
-      reading: { steps: 2, drawing: 2, reading: 2, weights: { multi_count: 0 } },
       weak: { steps: 2, drawing: 2, reading: 2, weights: { multi_count: 0 } },
       regular: { steps: 3, drawing: 2, reading: 2, weights: { multi_count: 0 } },
       evaluation: { perCategory: 1, tests: 2, bestOf: 1 },
@@ -139,7 +138,7 @@ describe('contributes', () => {
       folder: join(folder, 'run'),
       onProgress: ({ stage }) => stages.add(stage),
     });
-    expect([...stages]).toEqual(['tokenizer', 'reading', 'weak', 'regular']);
+    expect([...stages]).toEqual(['tokenizer', 'weak', 'regular']);
     expect(report).toContain('regular');
     const versions = await Promise.all(
       Object.values(models).map(async (path) => {

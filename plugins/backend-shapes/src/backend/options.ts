@@ -106,7 +106,7 @@ const rate = (value: number, description: string) =>
 const part = <Properties>(description: string, properties: Properties) =>
   ({ type: 'object', additionalProperties: false, default: {}, description, properties }) as const;
 
-const { seed, config, tokenizer, reading, weak, regular, evaluation } = defaultRecipe;
+const { seed, config, tokenizer, weak, regular, evaluation } = defaultRecipe;
 
 export const recipeConfig = defineConfig({
   type: 'object',
@@ -123,9 +123,14 @@ export const recipeConfig = defineConfig({
       batch: size(tokenizer.batch, 'Images of a step.'),
       learningRate: rate(tokenizer.learningRate, 'Peak learning rate of AdamW.'),
     }),
-    reading: backbone('The second stage: the backbone, which learns to read.', reading),
-    weak: backbone('Goes on from there to the weak model, which has practised drawing for a short time.', weak),
-    regular: backbone('Goes on from there to the regular model, which has practised it for longer.', regular),
+    weak: backbone(
+      'The second stage: the backbone, which learns to read more than to draw and ends as the weak model.',
+      weak,
+    ),
+    regular: backbone(
+      'The third stage: goes on from the weak model with more of drawing, to the regular one.',
+      regular,
+    ),
     evaluation: part('What the report is made of.', {
       perCategory: size(evaluation.perCategory, 'Held-out prompts drawn in each category.'),
       tests: size(evaluation.tests, 'Tests of each kind of reading, and images that are encoded and decoded.'),

@@ -13,8 +13,7 @@ const options: PretrainOptions = {
   seed: 7,
   config: tinySizes,
   tokenizer: { steps: 30, batch: 2, learningRate: 3e-3 },
-  reading: { steps: 30, drawing: 2, reading: 2, matrixRate: 0.02, learningRate: 3e-3, weights: equalWeights },
-  weak: { steps: 8, drawing: 3, reading: 2, matrixRate: 0.02, learningRate: 3e-3, weights: equalWeights },
+  weak: { steps: 30, drawing: 2, reading: 2, matrixRate: 0.02, learningRate: 3e-3, weights: equalWeights },
   regular: { steps: 24, drawing: 3, reading: 2, matrixRate: 0.02, learningRate: 3e-3, weights: equalWeights },
   evaluation: { perCategory: 1, tests: 3, bestOf: 2 },
 };
@@ -35,7 +34,7 @@ describe('pretrain', () => {
     // Stopped in the middle of each stage, and of two points of the curve.
     for (const [stage, at] of [
       ['tokenizer', 20],
-      ['reading', 20],
+      ['weak', 20],
       ['regular', 20],
     ] as const) {
       const stop = new AbortController();
@@ -63,7 +62,7 @@ describe('pretrain', () => {
     }
     expect(resumed.tokenizer.curve).toEqual(whole.tokenizer.curve);
 
-    const points = whole.reading.curve;
+    const points = whole.weak.training.curve;
     expect(points.map(({ step }) => step)).toEqual([20, 30]);
     expect(points[1]?.metrics.drawing).toBeLessThan(points[0]?.metrics.drawing ?? 0);
     expect(points[1]?.metrics.reading).toBeLessThan(points[0]?.metrics.reading ?? 0);

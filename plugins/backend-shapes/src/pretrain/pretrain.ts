@@ -1,6 +1,6 @@
 /**
- * Pre-training from a seed: tokenizer and flow head; the backbone, which learns to read; from there two bases that have practised
- * drawing for a short time (weak) and for a long one (regular); then what each can do.
+ * Pre-training from a seed: tokenizer and flow head; the backbone, mostly reading, which gives the weak base; more of drawing, which
+ * gives the regular one; then what each can do.
  *
  * A folder holds everything: `regular/` and `weak/` (a model each), checkpoints while it runs, and `report.json`. Called again
  * with the same options after an interruption it goes on where it stopped, and ends with the same bits.
@@ -24,17 +24,16 @@ import {
 import { modelReader, type ReadingScores, readingScores } from './evaluate-reading.ts';
 import type { Score } from './evaluation.ts';
 import { type TokenizerTraining, tokenizerStage, tokenizerValues } from './tokenizer-stage.ts';
-import { type CurvePoint, type StageProgress, trainStage } from './train-stage.ts';
+import { type CurvePoint, type Feeds, type StageProgress, trainStage } from './train-stage.ts';
 
 export interface PretrainOptions {
   readonly seed: number;
   /** Sizes and world; what is left out has its default. */
   readonly config?: unknown;
   readonly tokenizer: TokenizerTraining;
-  /** The backbone's first stage, which is for reading. */
-  readonly reading: BackboneTraining;
-  /** Its second stage, once for each base: both go on from the first. */
+  /** The backbone's first stage, which ends with the weak base. */
   readonly weak: BackboneTraining;
+  /** Its second stage, which goes on from there and ends with the regular base. */
   readonly regular: BackboneTraining;
   readonly evaluation: EvaluationSizes;
 }
@@ -64,15 +63,14 @@ const practised = {
 };
 
 /**
- * The recipe of the weights in this package: about twenty minutes of one thread. Nearly all of the first stage is reading, which makes the
- * models the better readers that GvU needs. At twice these rates reading stays where it begins to learn (docs/log.md).
+ * The recipe of the weights in this package: about twenty minutes of one thread. Nearly all of the first stage of the backbone is
+ * reading, which makes the models the better readers that GvU needs. At twice its rates reading stays where it begins (docs/log.md).
  */
 export const defaultRecipe: PretrainOptions = {
   seed: 1,
   config: { world: { colors: ['red', 'yellow', 'green', 'blue'] } },
   tokenizer: { steps: 1400, batch: 32, learningRate: 3e-3 },
-  reading: { steps: 1900, drawing: 2, reading: 40, matrixRate: 0.012, learningRate: 0.006, weights: practised },
-  weak: { steps: 60, drawing: 40, reading: 24, matrixRate: 0.008, learningRate: 0.004, weights: practised },
+  weak: { steps: 2000, drawing: 8, reading: 40, matrixRate: 0.012, learningRate: 0.006, weights: practised },
   regular: { steps: 700, drawing: 40, reading: 24, matrixRate: 0.008, learningRate: 0.004, weights: practised },
   evaluation: { perCategory: 60, tests: 220, bestOf: 110 },
 };
@@ -93,7 +91,6 @@ export interface PretrainReport {
   /** Clean renders that are judged right after encoding and decoding. */
   readonly reconstruction: Score;
   readonly tokenizer: StageReport;
-  readonly reading: StageReport;
   readonly weak: BaseReport;
   readonly regular: BaseReport;
 }
@@ -111,7 +108,7 @@ export interface RunOptions {
 
 /** Runs the whole recipe, or the rest of it. Throws GVU_SHAPES_RESUME when the folder holds another run. */
 export async function pretrain(runtime: Runtime, options: PretrainOptions, run: RunOptions): Promise<PretrainReport> {
-  const { seed, tokenizer, reading, evaluation } = options;
+  const { seed, tokenizer, weak, regular, evaluation } = options;
   const { folder, onProgress, signal } = run;
   const config = shapesConfig(options.config);
   const catalogue = createCatalogue(config.world);
@@ -123,31 +120,30 @@ export async function pretrain(runtime: Runtime, options: PretrainOptions, run: 
   const pixels = tokenizerValues(config, tokenizerRun.values);
   const encoder = modelOf(runtime, { config, values: pixels, name: 'pretrain tokenizer' });
 
-  const second = backboneStage(encoder, catalogue, {
-    name: 'reading',
+  const keep = (name: 'regular' | 'weak', values: Feeds) =>
+    writeModel(join(folder, name), config, new Map([...pixels, ...backboneValues(config, values)]));
+  const second = backboneStage(encoder, catalogue, { name: 'weak', seed, training: weak, before: first.identity });
+  const weakRun = await trainStage(runtime, second, training);
+  await keep('weak', weakRun.values);
+
+  const start = { values: weakRun.values, steps: weak.steps };
+  const third = backboneStage(encoder, catalogue, {
+    name: 'regular',
     seed,
-    training: reading,
-    before: first.identity,
+    training: regular,
+    before: second.identity,
+    start,
   });
-  const readingRun = await trainStage(runtime, second, training);
-  const base = async (name: 'weak' | 'regular'): Promise<BaseReport> => {
-    const third = backboneStage(encoder, catalogue, {
-      name,
-      seed,
-      training: options[name],
-      before: second.identity,
-      start: { values: readingRun.values, steps: reading.steps },
-    });
-    const { values, seconds, curve } = await trainStage(runtime, third, training);
-    const at = join(folder, name);
-    await writeModel(at, config, new Map([...pixels, ...backboneValues(config, values)]));
-    const scores = await evaluateBase(await openModel(runtime, at), catalogue, { seed, evaluation });
-    return { training: { seconds, curve }, ...scores };
-  };
-  const bases = { weak: await base('weak'), regular: await base('regular') };
+  const regularRun = await trainStage(runtime, third, training);
+  await keep('regular', regularRun.values);
+
+  const baseReport = async (name: 'regular' | 'weak', { seconds, curve }: StageReport): Promise<BaseReport> => ({
+    training: { seconds, curve },
+    ...(await evaluateBase(await openModel(runtime, join(folder, name)), catalogue, { seed, evaluation })),
+  });
   const report: PretrainReport = {
     options,
-    parameters: [...pixels, ...backboneValues(config, readingRun.values)]
+    parameters: [...pixels, ...backboneValues(config, regularRun.values)]
       .filter(([name]) => !name.startsWith('auxiliary.'))
       .reduce((sum, [, { data }]) => sum + data.length, 0),
     reconstruction: await reconstructionScore(await openModel(runtime, join(folder, 'weak')), catalogue, {
@@ -156,8 +152,8 @@ export async function pretrain(runtime: Runtime, options: PretrainOptions, run: 
       tests: evaluation.tests,
     }),
     tokenizer: { seconds: tokenizerRun.seconds, curve: tokenizerRun.curve },
-    reading: { seconds: readingRun.seconds, curve: readingRun.curve },
-    ...bases,
+    weak: await baseReport('weak', weakRun),
+    regular: await baseReport('regular', regularRun),
   };
   await writeFile(join(folder, 'report.json'), `${JSON.stringify(report, undefined, 2)}\n`);
   return report;

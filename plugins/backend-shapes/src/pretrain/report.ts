@@ -4,7 +4,7 @@ import type { Score } from './evaluation.ts';
 import type { BaseReport, PretrainReport } from './pretrain.ts';
 
 export function reportText(report: PretrainReport): string {
-  const stages = [report.tokenizer, report.reading, report.weak.training, report.regular.training];
+  const stages = [report.tokenizer, report.weak.training, report.regular.training];
   const minutes = stages.reduce((sum, { seconds }) => sum + seconds, 0) / 60;
   return [
     `${report.parameters} parameters, ${minutes.toFixed(1)} min of training`,
