@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EventLog, type JsonValue } from '@gvu/core';
@@ -53,8 +53,14 @@ test('runs are found by folder and by name; a missing one, and one without check
   expect(() => findRun('b', runs)).toThrow(expect.objectContaining({ code: 'GVU_CLI_RUN_MISSING' }));
   await expect(requireAdapter(folder)).rejects.toMatchObject({ code: 'GVU_CLI_CHECKPOINT' });
   await expect(requireAdapter(runs)).rejects.toMatchObject({ code: 'GVU_CLI_RUN_MISSING' });
-  await mkdir(join(folder, 'checkpoints/step-000007/adapter'), { recursive: true });
-  expect(await requireAdapter(folder)).toBe(join(folder, 'checkpoints/step-000007/adapter'));
+  const checkpoint = join(folder, 'checkpoints/step-000007');
+  await mkdir(join(checkpoint, 'adapter'), { recursive: true });
+  await expect(requireAdapter(folder)).rejects.toMatchObject({ code: 'GVU_RUN_CHECKPOINT' });
+  await writeFile(join(checkpoint, 'adapter/weights'), 'abc');
+  // SHA-256 of "abc": FIPS 180-4, example.
+  const sum = 'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad';
+  await writeFile(join(checkpoint, 'SHA256SUMS'), `${sum}  adapter/weights\n`);
+  expect(await requireAdapter(folder)).toBe(join(checkpoint, 'adapter'));
 });
 
 test('a new run takes a free folder, and none that has something in it', async () => {
