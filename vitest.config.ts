@@ -5,6 +5,7 @@ export default defineConfig({
   test: {
     include: ['packages/*/{src,test}/**/*.test.ts', 'plugins/*/{src,test}/**/*.test.ts', 'tools/**/*.test.ts'],
     testTimeout: 60_000,
+    expect: { poll: { timeout: 20_000 } },
     pool: 'forks',
     maxWorkers: 2,
   },

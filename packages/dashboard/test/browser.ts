@@ -24,6 +24,8 @@ export interface OpenPage extends AsyncDisposable {
 export async function openPage(browser: Browser, url: string, options: BrowserContextOptions = {}): Promise<OpenPage> {
   const context = await browser.newContext({ viewport: { width: 1200, height: 900 }, ...options });
   const page = await context.newPage();
+  // Patient: a training run beside it may take the whole machine.
+  page.setDefaultTimeout(120_000);
   const faults: string[] = [];
   const { host } = new URL(url);
   page.on('pageerror', (error) => faults.push(String(error)));

@@ -35,7 +35,10 @@ const stepOf = async (page: Page): Promise<number> =>
   Number((await page.locator('.progress progress').getAttribute('aria-label'))?.match(/Step (\d+)/)?.[1] ?? 0);
 const chart = (page: Page, title: string) => page.getByRole('slider', { name: `${title}, by step` });
 
-describe.skipIf(whyNoBrowser !== undefined)(`the page beside a training run ${whyNoBrowser ?? ''}`, () => {
+const title = `the page beside a training run ${whyNoBrowser ?? ''}`;
+
+// Patient: the training that it looks at takes the whole machine.
+describe.skipIf(whyNoBrowser !== undefined)(title, { timeout: 300_000 }, () => {
   let folder: string;
   let gvu: GvuProcess;
   let browser: Browser;
@@ -105,6 +108,7 @@ describe.skipIf(whyNoBrowser !== undefined)(`the page beside a training run ${wh
     expect(await tile.getAttribute('aria-label')).toMatch(/^Drawing 1 of “.+”: reward \S+, advantage [+−±]\d/);
     await tile.click();
     const dialog = page.getByRole('dialog');
+    await dialog.locator('.tokens li').first().waitFor();
     const tokens = await dialog.locator('.tokens li').evaluateAll((all: HTMLElement[]) =>
       all.map((token) => ({
         text: token.querySelector('span')?.textContent ?? '',

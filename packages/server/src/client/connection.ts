@@ -28,6 +28,9 @@ export interface ConnectionEvents {
   readonly onRefused: (error: Error) => void;
 }
 
+/** `OPEN` of the WHATWG's WebSocket. */
+const openState = 1;
+
 export class Connection implements Disposable {
   readonly #options: ConnectionOptions;
   readonly #events: ConnectionEvents;
@@ -48,9 +51,9 @@ export class Connection implements Disposable {
     return this.#open;
   }
 
-  /** Only while open. */
+  /** Nothing is sent on a socket that is closing: its end is about to be told, and what was asked will be asked again. */
   send(message: ClientMessage): void {
-    this.#socket?.send(JSON.stringify(message));
+    if (this.#socket?.readyState === openState) this.#socket.send(JSON.stringify(message));
   }
 
   #connect(): void {

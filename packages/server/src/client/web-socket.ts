@@ -1,5 +1,6 @@
 /** What the client needs of a WebSocket: browsers have one, `ws` is one for Node. The event parameters fit both. */
 export interface WebSocketLike {
+  readonly readyState: number;
   binaryType: string;
   onopen: ((event: never) => void) | null;
   onmessage: ((event: never) => void) | null;
