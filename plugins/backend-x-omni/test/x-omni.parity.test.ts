@@ -111,9 +111,7 @@ function expectClose(name: string, ours: readonly number[], exact: readonly numb
   const theirs = expected.values(name);
   const own = difference(theirs, exact);
   expect(own, `${name}: the reference must itself be right`).toBeLessThan(2e-4);
-  const largest = theirs.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-  const allowed = name.includes('hidden_after_layer') ? Math.max(tolerance, 5e-6 * largest) : tolerance;
-  expect(difference(ours, theirs), name).toBeLessThan(Math.max(allowed, 2 * own));
+  expect(difference(ours, theirs), name).toBeLessThan(Math.max(tolerance, 2 * own));
 }
 
 describe.each(['cpu', 'cuda', 'reference'] satisfies Target[])('on the %s target', (target) => {

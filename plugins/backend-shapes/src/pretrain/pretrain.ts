@@ -63,7 +63,7 @@ const practised = {
 };
 
 /**
- * The recipe of the weights in this package: about twenty minutes of one thread. Nearly all of the first stage of the backbone is
+ * The recipe of the weights in this package: about twenty minutes of one thread. Most of the first stage of the backbone is
  * reading, which makes the models the better readers that GvU needs. At twice its rates reading stays where it begins (docs/log.md).
  */
 export const defaultRecipe: PretrainOptions = {
