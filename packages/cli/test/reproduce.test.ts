@@ -10,7 +10,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type GvuOptions, gvu } from './run-gvu.ts';
 
 const slow = { timeout: 600_000 };
-const run = 'regular-gvu-seed1';
+const run = 'weak-gvu-seed1';
 let folder: string;
 let out: string;
 const set = (values: Readonly<Record<string, unknown>>) =>
@@ -27,8 +27,8 @@ beforeAll(async () => {
     },
     'tokenizer.steps': 2,
     'tokenizer.batch': 2,
-    weak: { steps: 2, drawing: 2, reading: 2 },
     regular: { steps: 2, drawing: 2, reading: 2 },
+    weak: { steps: 2, drawing: 2, reading: 2 },
     evaluation: { perCategory: 1, tests: 2, bestOf: 1 },
   };
   const { code, stderr } = await gvu(['pretrain', '--out', join(folder, 'bases'), '--threads', '1', ...set(recipe)]);
@@ -42,7 +42,7 @@ const logOf = () => readFile(join(out, run, 'events.jsonl'), 'utf8');
 
 it('stops when asked, goes on where it was, and reports what is there', slow, async () => {
   const asked = [
-    ...['--only', 'words', '--only', 'regular', '--seeds', '1', '--steps', '40', '--models', join(folder, 'bases')],
+    ...['--only', 'words', '--only', 'weak', '--seeds', '1', '--steps', '40', '--models', join(folder, 'bases')],
     ...set({
       promptsPerStep: 2,
       groupSize: 2,
@@ -66,9 +66,9 @@ it('stops when asked, goes on where it was, and reports what is there', slow, as
   expect((await running).code).toBe(130);
   const stopped = await readRun(join(out, run));
   expect(stopped.ended?.reason).toBe('stopped');
-  expect(await readFile(join(out, 'report', 'index.md'), 'utf8')).toContain('Planned and not done: weak');
+  expect(await readFile(join(out, 'report', 'index.md'), 'utf8')).toContain('Planned and not done: regular');
 
-  const again = await reproduce(['--only', 'regular', '--json']);
+  const again = await reproduce(['--only', 'weak', '--json']);
   expect(again.code, again.stderr).toBe(0);
   const told = JSON.parse(again.stdout);
   expect(told).toMatchObject({ folder: out, failures: [], page: join(out, 'report', 'index.html') });
@@ -87,7 +87,7 @@ it('stops when asked, goes on where it was, and reports what is there', slow, as
   );
   expect(values).toContainEqual(
     expect.objectContaining({
-      row: 'GvU (regular base)',
+      row: 'GvU (weak base)',
       column: 'held-out: gvu',
       mean: expect.closeTo(gain, 10),
       runs: [run],
@@ -103,7 +103,7 @@ it('stops when asked, goes on where it was, and reports what is there', slow, as
   // What is done is not done again; the report can be had again, elsewhere.
   const before = await logOf();
   const copy = join(folder, 'published');
-  const report = await reproduce(['--only', 'regular', '--only', 'words', '--report', copy, '--quiet']);
+  const report = await reproduce(['--only', 'weak', '--only', 'words', '--report', copy, '--quiet']);
   expect(report.code, report.stderr).toBe(0);
   expect(await logOf()).toBe(before);
   const markdown = (directory: string) => readFile(join(directory, 'index.md'), 'utf8');
@@ -117,9 +117,9 @@ it('stops when asked, goes on where it was, and reports what is there', slow, as
   expect(dry.code, dry.stderr).toBe(0);
   const expected = JSON.parse(dry.stdout);
   expect(expected.runs.map((planned: { folder: string }) => planned.folder)).toEqual([
-    'weak-gvu-g8-seed1',
-    'weak-gvu-g16-seed1',
+    'regular-gvu-g8-seed1',
+    'regular-gvu-g16-seed1',
   ]);
   expect(expected.secondsEach).toBeGreaterThan(0);
-  expect(existsSync(join(out, 'weak-gvu-g8-seed1'))).toBe(false);
+  expect(existsSync(join(out, 'regular-gvu-g8-seed1'))).toBe(false);
 });

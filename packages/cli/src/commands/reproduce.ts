@@ -23,7 +23,8 @@ export function reproduceCommand(): Command {
     .description(
       "Trains backend-shapes as the preset gvu says, and makes the paper's tables and figures of it (1, 3 to 8), with what the paper lacks: a\n" +
         'control, an image-level baseline, two bases, seeds, intervals, and the group size, the teacher and the reward changed one at a time.\n' +
-        'Parts: words (no training: what single words are worth to the reward), weak and regular (the two bases), group-size, teacher, reward.\n' +
+        'Parts: words (no training: what single words are worth to the reward), regular (the method, its\n' +
+        'control and its baseline), weak (the method from a base that draws worse), group-size, teacher, reward.\n' +
         'Each run has its folder below --out, as of `gvu train`: `gvu serve --runs <folder>` shows them, live too. Run the same command again to\n' +
         'go on where it was stopped: what is finished is not repeated. Ctrl-C ends the runs under way after their step, with a checkpoint.\n' +
         'The report is written at the end, and after a Ctrl-C of what is there: index.html, index.md, and report.json with every number.',
@@ -55,7 +56,7 @@ export function reproduceCommand(): Command {
       `${examples([
         ['gvu reproduce --dry-run', 'what it would do, and how long it would take'],
         ['gvu reproduce --workers 2', 'all of it on two cores'],
-        ['gvu reproduce --only words --only weak --seeds 1', 'the main result and its controls, one seed'],
+        ['gvu reproduce --only words --only regular --seeds 1', 'the main result and its controls, one seed'],
         ['gvu reproduce --steps 20 --seeds 1 --out runs/quick', 'a look at the report, from short runs'],
         ['gvu reproduce --report-only --report docs/results/reproduce', 'the report again, elsewhere'],
       ])}\nExit codes: 0 done, 1 a run failed, 2 wrong command line, 130 stopped by Ctrl-C.\n`,

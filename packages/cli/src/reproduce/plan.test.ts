@@ -11,7 +11,7 @@ const options: PlanOptions = {
     { seed: 4, steps: 7, promptsPerStep: 16, groupSize: 8, evaluation: { rewards: [{ use: 'detector' }] } },
     { source: 'test' },
   ),
-  bases: { weak: 'weak', regular: 'other' },
+  bases: { weak: 'other', regular: 'regular' },
   seeds: 2,
   teacher: 'frozen',
   groups: [{ title: 'GenEval', paper: 'Table 1', tags: ['counting'] }],
@@ -27,29 +27,29 @@ describe('a reproduction', () => {
   it('has the main settings seed by seed, and then every other setting once', () => {
     expect(plan.runs.map(({ folder }) => folder)).toEqual([
       ...[4, 5].flatMap((seed) =>
-        ['weak-gvu', 'weak-random', 'weak-bag-of-words', 'regular-gvu'].map((arm) => `${arm}-seed${seed}`),
+        ['regular-gvu', 'regular-random', 'regular-bag-of-words', 'weak-gvu'].map((arm) => `${arm}-seed${seed}`),
       ),
       ...['gvu-g2', 'gvu-g16', 'gvu-live', 'gvu-ema', 'gvu-log', 'gvu-pmi', 'jpeg-size', 'detector'].map(
-        (arm) => `weak-${arm}-seed4`,
+        (arm) => `regular-${arm}-seed4`,
       ),
     ]);
   });
 
   it('changes one setting at a time, at an equal number of drawings', () => {
-    const { config: method } = runOf('weak-gvu-seed4');
-    expect(method).toMatchObject({ seed: 4, steps: 7, backend: { options: { model: 'weak' } } });
+    const { config: method } = runOf('regular-gvu-seed4');
+    expect(method).toMatchObject({ seed: 4, steps: 7, backend: { options: { model: 'regular' } } });
     for (const { config } of plan.runs) expect(config.promptsPerStep * config.groupSize).toBe(128);
-    expect(runOf('weak-gvu-g2-seed4').config).toEqual({ ...method, groupSize: 2, promptsPerStep: 64 });
-    expect(runOf('regular-gvu-seed4').config).toEqual({
+    expect(runOf('regular-gvu-g2-seed4').config).toEqual({ ...method, groupSize: 2, promptsPerStep: 64 });
+    expect(runOf('weak-gvu-seed4').config).toEqual({
       ...method,
       backend: { ...method.backend, options: { model: 'other' } },
     });
     const [reward] = method.rewards;
-    expect(runOf('weak-gvu-live-seed4').config).toEqual({
+    expect(runOf('regular-gvu-live-seed4').config).toEqual({
       ...method,
       rewards: [{ ...reward, options: { teacher: 'live' } }],
     });
-    expect(runOf('weak-random-seed4').config).toEqual({ ...method, rewards: [{ ...reward, use: 'random' }] });
+    expect(runOf('regular-random-seed4').config).toEqual({ ...method, rewards: [{ ...reward, use: 'random' }] });
     expect(method.evaluation.rewards?.map(({ use, weight }) => [use, weight])).toEqual([
       ['detector', 1],
       ['gvu', 0],
@@ -60,9 +60,9 @@ describe('a reproduction', () => {
   it('has no setting twice, whatever the preset has', () => {
     const other = planReproduction({ ...options, teacher: 'ema', config: { ...options.config, groupSize: 16 } });
     const arms = other.runs.map(({ arm }) => arm);
-    expect(arms).toEqual(expect.arrayContaining(['weak-gvu-g8', 'weak-gvu-frozen', 'weak-gvu-live']));
-    expect(arms).not.toContain('weak-gvu-g16');
-    expect(arms).not.toContain('weak-gvu-ema');
+    expect(arms).toEqual(expect.arrayContaining(['regular-gvu-g8', 'regular-gvu-frozen', 'regular-gvu-live']));
+    expect(arms).not.toContain('regular-gvu-g16');
+    expect(arms).not.toContain('regular-gvu-ema');
   });
 
   it('is kept in its folder, and only gone on with as it is', async () => {

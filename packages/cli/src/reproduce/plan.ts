@@ -1,7 +1,7 @@
 /**
- * The runs of a reproduction, as data: the method from two bases beside its control and its baseline with several seeds, and one setting
- * changed at a time with one seed. Everything else is the preset. The plan is written to `reproduce.json` before the first run, and decides
- * what going on means.
+ * The runs of a reproduction, as data: the method beside its control and its baseline from the regular base, and the method from the weak
+ * one, all with several seeds; and one setting changed at a time with one seed. Everything else is the preset. The plan is written to
+ * `reproduce.json` before the first run, and decides what going on means.
  */
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
@@ -89,27 +89,33 @@ function armsOf(config: RunConfig, { seeds, teacher }: Pick<PlanOptions, 'seeds'
   const rewards = (use: string) => ({ rewards: [{ use }] });
   const main = (base: 'weak' | 'regular') => ({ base, part: base, seeds });
   const ablation = (role: 'group-size' | 'teacher' | 'reward') => ({
-    base: 'weak',
+    base: 'regular',
     part: role,
     role,
     seeds: 1,
   });
   return [
-    { ...main('weak'), arm: 'weak-gvu', title: 'GvU', role: 'method', changes: {} },
-    { ...main('weak'), arm: 'weak-random', title: 'random reward', role: 'control', changes: rewards('random') },
+    { ...main('regular'), arm: 'regular-gvu', title: 'GvU', role: 'method', changes: {} },
     {
-      ...main('weak'),
-      arm: 'weak-bag-of-words',
+      ...main('regular'),
+      arm: 'regular-random',
+      title: 'random reward',
+      role: 'control',
+      changes: rewards('random'),
+    },
+    {
+      ...main('regular'),
+      arm: 'regular-bag-of-words',
       title: 'bag of words (image level)',
       role: 'baseline',
       changes: rewards('bag-of-words'),
     },
-    { ...main('regular'), arm: 'regular-gvu', title: 'GvU', role: 'method', changes: {} },
+    { ...main('weak'), arm: 'weak-gvu', title: 'GvU', role: 'method', changes: {} },
     ...[2, 8, 16]
       .filter((size) => size !== groupSize)
       .map((size) => ({
         ...ablation('group-size'),
-        arm: `weak-gvu-g${size}`,
+        arm: `regular-gvu-g${size}`,
         title: `G = ${size}`,
         changes: { groupSize: size, promptsPerStep: Math.max(1, Math.round(drawings / size)) },
       })),
@@ -117,7 +123,7 @@ function armsOf(config: RunConfig, { seeds, teacher }: Pick<PlanOptions, 'seeds'
       .filter((kind) => kind !== teacher)
       .map((kind) => ({
         ...ablation('teacher'),
-        arm: `weak-gvu-${kind}`,
+        arm: `regular-gvu-${kind}`,
         title: `${kind} teacher`,
         changes: { 'rewards.0.options.teacher': kind },
       })),
@@ -128,7 +134,7 @@ function armsOf(config: RunConfig, { seeds, teacher }: Pick<PlanOptions, 'seeds'
       ['detector', 'detector (oracle)'],
     ].map(([use = '', title = '']) => ({
       ...ablation('reward'),
-      arm: `weak-${use}`,
+      arm: `regular-${use}`,
       title,
       changes: rewards(use),
     })),
