@@ -9,6 +9,7 @@ import { join, resolve } from 'node:path';
 import {
   allStates,
   type Backend,
+  createPolicy,
   type Drawing,
   drawProgram,
   imagePlaces,
@@ -174,6 +175,21 @@ it('a guided drawing: tokens, log-probabilities of the policy and of the sampler
   expect(difference(numbers('sampler'), [...wanted.samplerLogProbs])).toBeLessThan(
     logProbTolerance * settings.cfg_scale,
   );
+});
+
+it.each(['float32', 'float16'] as const)('draws and learns on CUDA in %s, line ends too', async (dtype) => {
+  const { model, tokens } = await openEmu3(folder, { target: 'cuda', dtype });
+  const steps = rows * columns;
+  const lineEnds = { columns, id: tokens.control.lineEnd };
+  const guidance = { scale: settings.cfg_scale, formula: 'u + w(c - u)' } as const;
+  // Building a program for CUDA refuses operators without a kernel there.
+  expect(() =>
+    drawProgram(model, { rows: 2, length: 32 }, { steps, sampler: backend.sampler, guidance, prompts: 1, lineEnds }),
+  ).not.toThrow();
+  const policy = createPolicy(model, { steps, lineEnds, padding: 0, promptIds: () => [] });
+  const graph = createGraph({ name: 'policy', target: 'cuda' });
+  output('logp', policy.build(graph, { rows: 2, promptLength: 16, temperature: 1, checkpointing: true }).logp);
+  expect(() => compile(graph)).not.toThrow();
 });
 
 it('the policy that is trained: log-probabilities of drawn tokens, none of line ends', async () => {
