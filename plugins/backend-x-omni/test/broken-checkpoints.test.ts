@@ -195,7 +195,7 @@ it('refuses an image size that is no whole number of patches, and a directory th
   ).rejects.toMatchObject({ code: 'GVU_MODEL_FILE' });
 });
 
-it('draws and reads nothing with weights that are no numbers', async () => {
+it('draws, reads and answers nothing with weights that are no numbers', async () => {
   await using checkpoint = await tinyCheckpoint({ encoder: false });
   const options = { sampler: 'exact', guidance: 1, dtype: 'float32', imageSize: { width: 64, height: 32 } } as const;
   const open = () => createXOmniBackend({ model: checkpoint.path, ...options }, { runtime });
@@ -210,4 +210,5 @@ it('draws and reads nothing with weights that are no numbers', async () => {
   await expect(broken.draw([request])).rejects.toMatchObject({ code: 'GVU_MODEL_NAN' });
   const image = { tokens: drawing?.tokens ?? new Int32Array() };
   await expect(broken.read([{ image, text: 'a red cube' }])).rejects.toMatchObject({ code: 'GVU_MODEL_NAN' });
+  await expect(broken.answer([{ image }])).rejects.toMatchObject({ code: 'GVU_MODEL_NAN' });
 });

@@ -193,7 +193,8 @@ class AutoregressiveBackend implements Backend {
           { length },
         ),
       };
-      const { tokens } = await session.run(feeds, { ...running(use), fetch: ['tokens'] });
+      const { tokens, policy } = await session.run(feeds, { ...running(use), fetch: ['tokens', 'policy'] });
+      this.#refuseNaN(byRow(policy, steps));
       return byRow(tokens, steps).map((ids) => {
         const end = ids.findIndex((id) => sequences.stop.includes(id));
         return tokenizer.decode(end < 0 ? ids : ids.slice(0, end));

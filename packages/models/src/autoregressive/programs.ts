@@ -132,7 +132,7 @@ export function readProgram(
   return compile(graph);
 }
 
-/** Questions (`ids`, `positions`, `real`: [B, T]) to the likeliest `tokens` [B, steps], one after the other. */
+/** Questions (`ids`, `positions`, `real`: [B, T]) to the likeliest `tokens` [B, steps], one after the other, and their log-probs as `policy`. */
 export function answerProgram(
   model: AutoregressiveModel,
   options: ProgramOptions,
@@ -142,7 +142,7 @@ export function answerProgram(
   const graph = createGraph({ name: 'answer', target: model.target });
   const routed = begin(graph, model, { ...options, positions: length + steps });
   const questions = declareSequences(graph, rows, length);
-  const { tokens } = continued(routed, questions, {
+  const { tokens, policyLogProbs } = continued(routed, questions, {
     steps,
     sampler: { ...exactSampler, temperature: 0 },
     uniform: full(graph, { dtype: 'float32', shape: [steps, rows, 1] }, 0),
@@ -151,6 +151,7 @@ export function answerProgram(
     features: declareFeatures(graph, model, options),
   });
   output('tokens', tokens);
+  output('policy', policyLogProbs);
   return compile(graph);
 }
 

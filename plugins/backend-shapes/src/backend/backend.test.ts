@@ -406,6 +406,14 @@ describe('refuses', () => {
     await expect(backend.draw([{ prompt, randomness: stream.at(1) }])).rejects.toThrow(refusal);
   });
 
+  it('to draw, read or answer with an adapter that is no numbers', async () => {
+    const broken = { adapter: await adapterOf(loraOptions(), Number.NaN) };
+    const refusal = expect.objectContaining({ code: 'GVU_MODEL_NAN' });
+    await expect(backend.draw([{ prompt: text, randomness: stream.at(1) }], broken)).rejects.toThrow(refusal);
+    await expect(backend.read([{ image, text }], broken)).rejects.toThrow(refusal);
+    await expect(backend.answer([{ image }], broken)).rejects.toThrow(refusal);
+  });
+
   it('every text at once', async () => {
     const asked = backend.read([
       { image, text: 'a cat' },

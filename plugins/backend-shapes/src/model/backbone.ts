@@ -155,12 +155,12 @@ export interface Questions extends Omit<Sequences, 'real'> {
   readonly segments: Tensor;
 }
 
-/** The likeliest words after each question: int64 [B, steps]. */
-export function answerWords(backbone: Backbone, questions: Questions, { steps }: { steps: number }): Tensor {
+/** The likeliest words after each question: tokens int64 [B, steps], and their log-probabilities. */
+export function answerWords(backbone: Backbone, questions: Questions, { steps }: { steps: number }): Generated {
   const { decoder } = backbone;
   const { graph } = decoder.modules;
   const [rows = 0] = questions.ids.shape;
-  const answered = continueSequences(
+  return continueSequences(
     backbone,
     {
       embedded: embedSequences(backbone, questions.ids, { imageAt: readingImageAt }),
@@ -176,7 +176,6 @@ export function answerWords(backbone: Backbone, questions: Questions, { steps }:
       embed: (word) => reshape(embed(backbone, word), [rows, decoder.config.width]),
     },
   );
-  return answered.tokens;
 }
 
 /** Embedded sequences [B, T, width] that all end at the last index. */

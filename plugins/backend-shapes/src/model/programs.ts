@@ -126,7 +126,7 @@ export function readProgram(
 
 /**
  * Images and questions (`ids`, `positions`, `segments`: [B, 66 + questionLength], see `questionSequences`) to `words` int64 [B, steps]:
- * the likeliest word each time. What comes after an end of sequence means nothing.
+ * the likeliest word each time, and its log-probability as `policy`. What comes after an end of sequence means nothing.
  */
 export function answerProgram(
   { config, weights, rows, adapter }: BackboneProgramOptions,
@@ -137,7 +137,9 @@ export function answerProgram(
   const backbone = createBackbone(modules, config, { positions: length + steps });
   const integers = (name: string) => input(graph, name, { dtype: 'int64', shape: [rows, length] });
   const questions = { ids: integers('ids'), positions: integers('positions'), segments: integers('segments') };
-  output('words', answerWords(backbone, questions, { steps }));
+  const { tokens, policyLogProbs } = answerWords(backbone, questions, { steps });
+  output('words', tokens);
+  output('policy', policyLogProbs);
   return compile(graph);
 }
 

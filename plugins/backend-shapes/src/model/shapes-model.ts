@@ -3,7 +3,7 @@
  * questions. Programs are made once for each size of batch, and cached by the runtime.
  */
 import { fillNormal, type RandomAddress } from '@gvu/core';
-import type { UseOptions } from '@gvu/models';
+import { modelErrors, type UseOptions } from '@gvu/models';
 import {
   exactSampler,
   type LoraOptions,
@@ -119,7 +119,7 @@ export class ShapesModel {
       },
       { variables: adapter?.variables, signal },
     );
-    const [policyOf, samplerOf] = [inRows(drawn.policy, imageTokens), inRows(drawn.sampler, imageTokens)];
+    const [policyOf, samplerOf] = [logProbRows(drawn.policy, imageTokens), logProbRows(drawn.sampler, imageTokens)];
     return inRows(drawn.codes, imageTokens).map((codes, i) => ({
       codes,
       logProbs: policyOf[i] ?? [],
@@ -143,7 +143,7 @@ export class ShapesModel {
       { ...readingSequences(this.ids, rows, { textLength }) },
       { variables: adapter?.variables, signal },
     );
-    return inRows(logProbs, textLength).map((row, i) => {
+    return logProbRows(logProbs, textLength).map((row, i) => {
       const { instruction = [], answer = [] } = pairs[i] ?? {};
       return row.slice(instruction.length - 1, instruction.length + answer.length);
     });
@@ -156,10 +156,11 @@ export class ShapesModel {
   ): Promise<number[][]> {
     const settings = { rows: questions.length, adapter, questionLength, steps };
     const session = await this.#session('answer', settings, answerProgram);
-    const { words } = await session.run<'words'>(
+    const { words, policy } = await session.run<'words' | 'policy'>(
       { ...questionSequences(this.ids, questions, { questionLength }) },
       { variables: adapter?.variables, signal },
     );
+    logProbRows(policy, steps);
     return inRows(words, steps).map((row) => {
       const end = row.indexOf(this.ids.words.end);
       return end < 0 ? row : row.slice(0, end);
@@ -195,6 +196,16 @@ function inRows({ data }: TensorData, length: number): number[][] {
   return Array.from({ length: data.length / length }, (_, row) =>
     Array.from<number | bigint, number>(data.subarray(row * length, (row + 1) * length), Number),
   );
+}
+
+/** Throws GVU_MODEL_NAN: the likeliest of NaN is token 0, and no number behind it would say so. */
+function logProbRows(logProbs: TensorData, length: number): number[][] {
+  const rows = inRows(logProbs, length);
+  if (rows.some((row) => row.some(Number.isNaN)))
+    throw modelErrors.error('GVU_MODEL_NAN', 'The shapes model computes NaN.', {
+      hint: 'Its weights or its adapter are broken: get them again, or take an earlier checkpoint.',
+    });
+  return rows;
 }
 
 function bytesOf({ data }: TensorData): Uint8Array {
