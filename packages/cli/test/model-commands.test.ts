@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { decode, encode } from 'fast-png';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type GvuOptions, gvu } from './run-gvu.ts';
+import { type Ended, type GvuOptions, gvu } from './run-gvu.ts';
 
 const slow = { timeout: 240_000 };
 const prompt = 'a photo of a red circle';
@@ -113,11 +113,17 @@ test('a run trains, is listed, exported and used', slow, async () => {
   expect(trained.stdout).toContain('All 2 steps are done.');
   expect(trained.stdout).toMatch(/^Report: runs\/first\/report\/index\.html$/m);
 
-  const [exported, again] = await Promise.all([
+  const [exported, again, shown] = await Promise.all([
     run(['runs', 'export', 'first', 'adapter']),
     run(['train', '--resume', 'runs/first', '--quiet']),
+    run(['runs', 'show', 'first', '--json']),
   ]);
   expect(exported.code).toBe(0);
+  const { comparison, exams, ...summary } = JSON.parse(shown.stdout);
+  expect(summary).toMatchObject({ id: 'first', state: 'finished', step: 2, score: 'detector' });
+  expect(comparison).toMatchObject({ steps: [0, 2], overall: { before: summary.before, after: summary.after } });
+  expect(comparison.rows.map(({ tag }: { tag: string }) => tag)).toContain('color_attr');
+  expect(exams.map(({ kind }: { kind: string }) => kind)).toContain('retrieval');
   expect((await readdir(join(folder, 'adapter'))).sort()).toEqual(['adapter_config.json', 'adapter_model.safetensors']);
   expect(again).toMatchObject({ code: 0, stderr: '' });
 
@@ -177,6 +183,36 @@ test('Ctrl-C leaves a run that goes on; its events are JSON lines', slow, async 
   expect(events[0]).toMatchObject({ type: 'run.resumed' });
   expect(events.at(-1)).toMatchObject({ type: 'run.ended', data: { reason: 'stopped' } });
 });
+
+test('a second training of a run is refused while the first goes on', slow, async () => {
+  let second: Promise<Ended> | undefined;
+  const first = await run(['train', '--resume', 'runs/endless', '--threads', '1'], {
+    onStderr: (text, child) => {
+      if (second || !text.includes('step')) return;
+      second = run(['train', '--resume', 'runs/endless', '--threads', '1']);
+      void second.finally(() => child.kill('SIGINT'));
+    },
+  });
+  expect(first.code, first.stderr).toBe(130);
+  const refused = await second;
+  expect(refused?.code).toBe(1);
+  expect(refused?.stderr).toMatch(/^GVU_LOG_LOCKED: /m);
+});
+
+test.skipIf(process.platform === 'win32')(
+  'a full disk ends a run with a reason, and it goes on later',
+  slow,
+  async () => {
+    await writeFile(join(folder, 'run.json'), JSON.stringify(small));
+    // Its adapter is larger than any file may be, and its log is not.
+    const args = ['train', '--config', 'run.json', '--out', 'runs/full', ...tiny, '--set', 'adapter.rank=256'];
+    const full = await run(args, { fileBlocks: 128 });
+    expect(full.code).toBe(1);
+    expect(full.stderr).toMatch(/^GVU_RUN_WRITE: .*step 1 .*\n.*resume/m);
+    const later = await run(['train', '--resume', 'runs/full', '--threads', '1']);
+    expect(later, later.stderr).toMatchObject({ code: 0, stdout: expect.stringContaining('All 2 steps are done.') });
+  },
+);
 
 test('a damaged adapter is refused with a reason', slow, async () => {
   await cp(join(folder, 'adapter'), join(folder, 'damaged'), { recursive: true });

@@ -81,6 +81,6 @@ test('doctor finds nothing missing here', fast, async () => {
   const { ok, findings } = JSON.parse(stdout);
   expect({ code, ok }).toEqual({ code: 0, ok: true });
   expect(findings.map(({ name }: { name: string }) => name)).toEqual(
-    expect.arrayContaining(['node', 'memory', 'disk', 'onnxruntime', 'cpu', 'cuda', 'plugin']),
+    expect.arrayContaining(['node', 'memory', 'disk', 'onnxruntime', 'cpu', 'kernels', 'cuda', 'plugin']),
   );
 });

@@ -13,6 +13,8 @@ export interface Ended {
 export interface GvuOptions {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** No file may get larger, in blocks of the shell's `ulimit` (512 bytes or 1 KiB): writing fails then, as on a full disk. */
+  readonly fileBlocks?: number;
   /** Is given all of the stream so far whenever there is more. */
   readonly onStderr?: (text: string, child: ChildProcessWithoutNullStreams) => void;
   readonly onStdout?: (text: string, child: ChildProcessWithoutNullStreams) => void;
@@ -28,11 +30,13 @@ export const nodeArguments = [
 
 export async function gvu(
   args: readonly string[],
-  { cwd, env = {}, onStderr, onStdout }: GvuOptions = {},
+  { cwd, env = {}, fileBlocks, onStderr, onStdout }: GvuOptions = {},
 ): Promise<Ended> {
   // What the test runner says about colours is not meant for the program.
   const { NO_COLOR: _, FORCE_COLOR: __, ...inherited } = process.env;
-  const child = spawn(process.execPath, [...nodeArguments, ...args], { cwd, env: { ...inherited, ...env } });
+  const limit = fileBlocks === undefined ? [] : ['sh', '-c', `ulimit -f ${fileBlocks}; exec "$@"`, 'sh'];
+  const [command = '', ...rest] = [...limit, process.execPath, ...nodeArguments, ...args];
+  const child = spawn(command, rest, { cwd, env: { ...inherited, ...env } });
   child.stdin.end();
   let stdout = '';
   let stderr = '';

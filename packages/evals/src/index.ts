@@ -15,4 +15,5 @@ export { type Count, differenceInterval, wilsonInterval } from './proportion.ts'
 export { writeReport } from './report.ts';
 export * from './reproduce/index.ts';
 export { type RunRecord, readRun } from './run-record.ts';
+export { comparisonOf } from './score-table.ts';
 export { type SummaryOptions, summaryText } from './summary-text.ts';

@@ -71,8 +71,9 @@ async function list({ runs, json }: RunsOptions): Promise<void> {
 async function show(name: string, { runs, json }: RunsOptions): Promise<void> {
   const { findRun, summarise } = await import('../runs/run-folder.ts');
   const { summaryText } = await import('@gvu/evals');
+  const { resultOf } = await import('../runs/run-result.ts');
   const folder = findRun(name, runs);
-  if (json) printJson(await summarise(folder));
+  if (json) printJson({ ...(await summarise(folder)), ...(await resultOf(folder)) });
   else print(await summaryText(folder, screenOf(process.stdout)));
 }
 

@@ -4,6 +4,7 @@ import { availableParallelism, freemem, totalmem } from 'node:os';
 import { formatPluginProblem, type JsonValue } from '@gvu/core';
 import { compile, createGraph, gradients, input, mean, mul, output, Runtime, sub, tensorData } from '@gvu/onnx';
 import { createHost, loadAll } from '../host.ts';
+import { kernelFinding } from './kernels.ts';
 
 export interface Finding {
   readonly name: string;
@@ -21,7 +22,7 @@ export async function examine(): Promise<readonly Finding[]> {
     memory(),
     await disk(process.cwd()),
     ...(await engine()),
-    await device('cuda'),
+    ...(await cuda()),
     ...(await plugins()),
   ];
 }
@@ -105,18 +106,19 @@ async function engine(): Promise<readonly Finding[]> {
         text: right ? `a gradient took ${ms} ms` : `the gradient was ${[...result.data].join(', ')}, not 0, 2`,
         details: { ms },
       },
+      await kernelFinding(runtime, 'cpu'),
     ];
   } catch (error) {
     return [{ name: 'cpu', state: 'failed', text: reason(error) }];
   }
 }
 
-async function device(name: 'cuda'): Promise<Finding> {
+async function cuda(): Promise<readonly Finding[]> {
   try {
-    await using _runtime = await Runtime.create({ device: name });
-    return { name, state: 'ok', text: 'starts' };
+    await using runtime = await Runtime.create({ device: 'cuda' });
+    return [{ name: 'cuda', state: 'ok', text: 'starts' }, await kernelFinding(runtime, 'cuda')];
   } catch (error) {
-    return { name, state: 'absent', text: reason(error) };
+    return [{ name: 'cuda', state: 'absent', text: reason(error) }];
   }
 }
 

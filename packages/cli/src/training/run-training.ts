@@ -9,6 +9,7 @@ import type { TrainCommandOptions } from '../commands/train.ts';
 import { createParts, resolveOptions } from '../config/resolve-parts.ts';
 import { openHost } from '../host.ts';
 import { runsFolder } from '../runs/run-folder.ts';
+import { resultOf } from '../runs/run-result.ts';
 import type { ServedHooks } from '../serve/train-served.ts';
 import { exitCodes, Stopped } from '../terminal/failure.ts';
 import { onInterrupt } from '../terminal/interrupt.ts';
@@ -103,7 +104,7 @@ async function showResult({ folder, reason, message, step }: TrainResult, json: 
     throw new Stopped(`Stopped after step ${step}. To go on: gvu train --resume ${folder}`);
   }
   const report = await writeReport(folder);
-  if (json) printJson({ folder, reason, message, step, report });
+  if (json) printJson({ folder, reason, message, step, report, ...(await resultOf(folder)) });
   else {
     print(await summaryText(folder, screenOf(process.stdout)));
     print(`\n${message}\nReport: ${report}`);
