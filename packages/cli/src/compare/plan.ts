@@ -2,13 +2,12 @@
  * What a comparison consists of: its arms, its seeds, and the configuration that all runs share. It is written to `compare.json` before
  * the first run, and decides what going on means. Pure but for reading and writing that file.
  */
-import { existsSync } from 'node:fs';
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { defineConfig, isRecord, type JsonValue } from '@gvu/core';
 import type { RunPlace } from '@gvu/evals';
 import { type RunConfig, runConfig } from '@gvu/rl';
+import { readJsonFile, writeJsonFile } from '../config/json-file.ts';
 import { looseJson } from '../config/merge.ts';
 import { plain } from '../config/sources.ts';
 import { cliErrors } from '../errors.ts';
@@ -122,16 +121,8 @@ const schema = defineConfig({
 /** The plan of the comparison in a folder; undefined when there is none. Throws GVU_CLI_FILE, GVU_CONFIG_INVALID. */
 export async function readPlan(folder: string): Promise<ComparisonPlan | undefined> {
   const path = join(folder, planFile);
-  if (!existsSync(path)) return undefined;
-  let content: unknown;
-  try {
-    content = JSON.parse(await readFile(path, 'utf8'));
-  } catch (cause) {
-    throw cliErrors.error('GVU_CLI_FILE', `'${path}' cannot be read.`, {
-      hint: 'Begin the comparison in another folder.',
-      cause,
-    });
-  }
+  const content = await readJsonFile(path);
+  if (content === undefined) return undefined;
   const source = `'${path}'`;
   const { arms, seeds, config } = schema.parse(content, { source });
   return {
@@ -146,15 +137,7 @@ export async function readPlan(folder: string): Promise<ComparisonPlan | undefin
 }
 
 export async function writePlan(folder: string, plan: ComparisonPlan): Promise<void> {
-  const path = join(folder, planFile);
-  try {
-    await mkdir(folder, { recursive: true });
-    await writeFile(`${path}.tmp`, `${JSON.stringify({ format: 1, ...plan }, undefined, 2)}\n`);
-    await rename(`${path}.tmp`, path);
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw cliErrors.error('GVU_CLI_FILE', `'${path}' cannot be written: ${why}.`, { cause });
-  }
+  await writeJsonFile(join(folder, planFile), { format: 1, ...plan });
 }
 
 /** Throws GVU_CLI_USAGE when the command line asks for another comparison than the folder holds. */

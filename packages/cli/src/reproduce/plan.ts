@@ -3,13 +3,12 @@
  * one, all with several seeds; and one setting changed at a time with one seed. Everything else is the preset. The plan is written to
  * `reproduce.json` before the first run, and decides what going on means.
  */
-import { existsSync } from 'node:fs';
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { defineConfig, type JsonValue } from '@gvu/core';
 import { type ReproducedPlace, roles, type ScoreGroup } from '@gvu/evals';
 import { type RunConfig, runConfig } from '@gvu/rl';
+import { readJsonFile, writeJsonFile } from '../config/json-file.ts';
 import { assign } from '../config/merge.ts';
 import { plain } from '../config/sources.ts';
 import { cliErrors } from '../errors.ts';
@@ -201,16 +200,8 @@ const schema = defineConfig({
 /** The plan of the reproduction in a folder; undefined when there is none. Throws GVU_CLI_FILE, GVU_CONFIG_INVALID. */
 export async function readPlan(folder: string): Promise<ReproductionPlan | undefined> {
   const path = join(folder, planFile);
-  if (!existsSync(path)) return undefined;
-  let content: unknown;
-  try {
-    content = JSON.parse(await readFile(path, 'utf8'));
-  } catch (cause) {
-    throw cliErrors.error('GVU_CLI_FILE', `'${path}' cannot be read.`, {
-      hint: 'Reproduce in another folder.',
-      cause,
-    });
-  }
+  const content = await readJsonFile(path);
+  if (content === undefined) return undefined;
   const source = `'${path}'`;
   const { command, groups, bases, runs } = schema.parse(content, { source });
   return {
@@ -223,15 +214,7 @@ export async function readPlan(folder: string): Promise<ReproductionPlan | undef
 
 /** Throws GVU_CLI_FILE. */
 export async function writePlan(folder: string, plan: ReproductionPlan): Promise<void> {
-  const path = join(folder, planFile);
-  try {
-    await mkdir(folder, { recursive: true });
-    await writeFile(`${path}.tmp`, `${JSON.stringify({ format: 1, ...plan }, undefined, 2)}\n`);
-    await rename(`${path}.tmp`, path);
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw cliErrors.error('GVU_CLI_FILE', `'${path}' cannot be written: ${why}.`, { cause });
-  }
+  await writeJsonFile(join(folder, planFile), { format: 1, ...plan });
 }
 
 /** Throws GVU_CLI_USAGE when the command line asks for another plan than the folder holds. */
