@@ -96,7 +96,7 @@ function rewardsText(config: JsonValue): string | undefined {
   if (!Array.isArray(entries)) return undefined;
   const names = entries.map((entry: unknown) => {
     const weight = member(entry, 'weight');
-    return `${scalar(member(entry, 'use')) ?? '?'}${weight === undefined || weight === 1 ? '' : ` x ${scalar(weight)}`}`;
+    return `${scalar(member(entry, 'name')) ?? scalar(member(entry, 'use')) ?? '?'}${weight === undefined || weight === 1 ? '' : ` x ${scalar(weight)}`}`;
   });
   return names.join(' + ') || undefined;
 }

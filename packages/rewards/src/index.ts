@@ -17,4 +17,4 @@ export {
   type TeacherKind,
 } from './reward.ts';
 export { rolloutInput } from './rollout-input.ts';
-export { type RewardEntry, type ScoredReward, scoreRollouts } from './score.ts';
+export { entryName, type RewardEntry, type ScoredReward, scoreRollouts } from './score.ts';

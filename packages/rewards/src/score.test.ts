@@ -131,6 +131,15 @@ describe('the random reward', () => {
   });
 });
 
+it('tells two of one kind apart by the names that their entries have', async () => {
+  const [first, second] = await scoreRollouts(
+    [entry(lengthReward({ broken: () => 1 })), { ...entry(lengthReward()), name: 'again' }],
+    rollouts,
+  );
+  expect([first?.name, second?.name]).toEqual(['length', 'again']);
+  expect([first?.values[2], second?.values[2]]).toEqual([1, 6]);
+});
+
 describe('a gate', () => {
   it('lets through where the guard is satisfied, and is unscorable where either is', () => {
     const nan = Number.NaN;

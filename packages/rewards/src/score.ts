@@ -11,6 +11,8 @@ import type { Reward, RewardScores, Rollout } from './reward.ts';
 
 export interface RewardEntry {
   readonly reward: Reward;
+  /** What it is called beside others of its kind; by default the reward's own name. */
+  readonly name?: string | undefined;
   /** Factor in the sum of rewards; 0 = only reported. */
   readonly weight: number;
   readonly onError: 'fail' | 'skip-sample' | 'zero';
@@ -57,6 +59,11 @@ export async function scoreRollouts(
   return scores.map((score, i) => gated(score, scores, entries[i]?.gate));
 }
 
+/** What metrics call a reward of a list. */
+export function entryName({ reward, name }: Pick<RewardEntry, 'reward' | 'name'>): string {
+  return name ?? reward.name;
+}
+
 function gated(score: ScoredReward, scores: readonly ScoredReward[], by: Gate | undefined): ScoredReward {
   if (!by) return score;
   const guard = scores.find(({ name }) => name === by.by);
@@ -67,7 +74,8 @@ function gated(score: ScoredReward, scores: readonly ScoredReward[], by: Gate | 
 
 async function scoreOne(entry: RewardEntry, rollouts: readonly Rollout[], signal: AbortSignal): Promise<ScoredReward> {
   const { reward, weight, onError } = entry;
-  const { name, version } = reward;
+  const { version } = reward;
+  const name = entryName(entry);
   const substitute = onError === 'zero' ? 0 : Number.NaN;
   try {
     const { failed, ...scores } = await ask(reward, rollouts, signal);

@@ -47,7 +47,7 @@ export function planComparison(config: RunConfig, given: readonly string[], seed
   const rewards = given.map(asReward);
   const used = new Map<string, number>();
   const arms = rewards.map((reward): Arm => {
-    const id = reward.use.replace(/^rewards\//, '').replace(/[^A-Za-z0-9.-]+/g, '-');
+    const id = (reward.name ?? reward.use).replace(/^rewards\//, '').replace(/[^A-Za-z0-9.-]+/g, '-');
     const count = (used.get(id) ?? 0) + 1;
     used.set(id, count);
     return { name: count === 1 ? id : `${id}-${count}`, reward };
@@ -70,15 +70,15 @@ function asReward(text: string): RewardConfig {
 }
 
 /**
- * Judges are known by their ids: of two arms with one id, the first one judges. A teacher that follows the policy would be another judge
+ * Judges are known by their names: of two arms with one name, the first one judges. A teacher that follows the policy would be another judge
  * in each arm, so that all of them judge as the base does.
  */
 function withJudges(config: RunConfig, rewards: readonly RewardConfig[]): RunConfig {
   const judges = [...(config.evaluation.rewards ?? [])];
-  for (const { use, options } of rewards) {
-    if (judges.some((judge) => judge.use === use)) continue;
+  for (const { use, name, options } of rewards) {
+    if (judges.some((judge) => (judge.name ?? judge.use) === (name ?? use))) continue;
     const fixed = 'teacher' in options ? { ...options, teacher: 'frozen' } : options;
-    judges.push({ use, options: fixed, weight: 0, onError: 'skip-sample' });
+    judges.push({ use, ...(name !== undefined && { name }), options: fixed, weight: 0, onError: 'skip-sample' });
   }
   return { ...config, evaluation: { ...config.evaluation, rewards: judges } };
 }

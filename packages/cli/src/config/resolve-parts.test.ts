@@ -77,7 +77,17 @@ test('a gate names another reward of the list', () => {
   const [gvu] = resolveOptions(host, configOf(gates('detector'))).rewards;
   expect(gvu?.gate).toEqual({ by: 'detector', least: 0.5, otherwise: 0 });
   for (const by of ['aesthetic', 'gvu'])
-    expect(() => resolveOptions(host, configOf(gates(by)))).toThrow(/rewards\/0\/gate\/by must be the use.*detector/s);
+    expect(() => resolveOptions(host, configOf(gates(by)))).toThrow(/rewards\/0\/gate\/by must be the name.*detector/s);
+});
+
+test('a reward stands twice under two names', () => {
+  const twice = (second: object) => ({ rewards: [{ use: 'random' }, { use: 'random', ...second }] });
+  expect(() => resolveOptions(host, configOf(twice({})))).toThrow(
+    /rewards\/1 is another 'random': give one of them a name/,
+  );
+  const config = resolveOptions(host, configOf(twice({ name: 'again' })));
+  expect(config.rewards.map(({ name }) => name)).toEqual([undefined, 'again']);
+  expect(config.evaluation.rewards?.map(({ use, name }) => name ?? use)).toEqual(['detector', 'random', 'again']);
 });
 
 describe('what a configuration leaves out', () => {

@@ -49,7 +49,13 @@ export function withBackendParts(host: PluginHost, config: RunConfig): RunConfig
       ? config.rewards
       : [
           { use: judge, options: {}, weight: 1, onError: 'fail' },
-          ...trained.map(({ use, options }) => ({ use, options, weight: 0, onError: 'skip-sample' as const })),
+          ...trained.map(({ use, name, options }) => ({
+            use,
+            ...(name !== undefined && { name }),
+            options,
+            weight: 0,
+            onError: 'skip-sample' as const,
+          })),
         ];
   const use = config.prompts.use ?? ownOf('prompts');
   const { rewards = judges, exam = ownOf('exams') ?? '' } = config.evaluation;
@@ -67,7 +73,7 @@ export function withBackendParts(host: PluginHost, config: RunConfig): RunConfig
 export function resolveOptions(host: PluginHost, given: RunConfig): RunConfig {
   const config = withBackendParts(host, given);
   if (config.prompts.use === undefined) throw noPrompts(config);
-  const problems = gateProblems(config);
+  const problems = listProblems(config);
   let resolved = plain(config);
   const parts = namedParts(config).map((part) => ({ ...part, contribution: findPart(host, part) }));
   const { exam = '' } = config.evaluation;
@@ -105,16 +111,28 @@ interface Problem {
   readonly message: string;
 }
 
-/** Gates by rewards that are not there. */
-function gateProblems({ rewards, evaluation }: RunConfig): Problem[] {
+/** Rewards of one name, whose numbers could not be told apart, and gates by rewards that are not there. */
+function listProblems({ rewards, evaluation }: RunConfig): Problem[] {
   const problemsOf = (path: string, entries: RunConfig['rewards'] = []) =>
-    entries.flatMap(({ gate }, i): Problem[] => {
-      const others = entries.filter((_, other) => other !== i).map(({ use }) => use);
-      if (!gate || others.includes(gate.by)) return [];
+    entries.flatMap(({ gate, ...entry }, i): Problem[] => {
+      const names = entries.map(listName);
+      const repeated = names.indexOf(listName(entry)) < i;
+      const others = names.filter((_, other) => other !== i);
       const known = others.length === 0 ? 'there is none' : others.join(', ');
-      return [{ pointer: `${path}/${i}/gate/by`, message: `must be the use of another reward of the list (${known})` }];
+      return [
+        ...(repeated
+          ? [{ pointer: `${path}/${i}`, message: `is another '${listName(entry)}': give one of them a name` }]
+          : []),
+        ...(gate && !others.includes(gate.by)
+          ? [{ pointer: `${path}/${i}/gate/by`, message: `must be the name of another reward of the list (${known})` }]
+          : []),
+      ];
     });
   return [...problemsOf('/rewards', rewards), ...problemsOf('/evaluation/rewards', evaluation.rewards)];
+}
+
+function listName({ name, use }: Pick<RunConfig['rewards'][number], 'name' | 'use'>): string {
+  return name ?? use.replace(/^rewards\//, '');
 }
 
 /** Throws GVU_PLUGIN_CONTRIBUTION_UNKNOWN with the nearest name of the kind. */
@@ -155,11 +173,14 @@ export async function createParts(host: PluginHost, config: RunConfig, runtime: 
     (list: RunConfig['rewards'] = []) =>
     async (deps: RewardDeps): Promise<readonly RewardEntry[]> => {
       const made = await Promise.all(list.map(({ use, options }) => host.create(rewards, use, { options, deps })));
-      const nameOf = (wanted: string) => made[list.findIndex(({ use }) => use === wanted)]?.name ?? wanted;
+      const nameOf = (wanted: string) => {
+        const at = list.findIndex((entry) => listName(entry) === wanted);
+        return list[at]?.name ?? made[at]?.name ?? wanted;
+      };
       return made.flatMap((reward, i): RewardEntry[] => {
-        const { weight, onError, gate } = list[i] ?? {};
+        const { name, weight, onError, gate } = list[i] ?? {};
         if (weight === undefined || onError === undefined) return [];
-        return [{ reward, weight, onError, gate: gate && { ...gate, by: nameOf(gate.by) } }];
+        return [{ reward, name, weight, onError, gate: gate && { ...gate, by: nameOf(gate.by) } }];
       });
     };
   const none = { deps: undefined };

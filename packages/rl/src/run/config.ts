@@ -25,6 +25,11 @@ const rewardEntry = {
   required: ['use'],
   properties: {
     use: { type: 'string', description: 'Id of the reward.' },
+    name: {
+      type: 'string',
+      pattern: '^[A-Za-z0-9._-]{1,64}$',
+      description: 'What metrics and reports call it; needed where one reward stands twice in a list. Default: its id.',
+    },
     options: { type: 'object', default: {}, description: 'Options of the reward.' },
     weight: { type: 'number', default: 1, description: 'Factor in the sum of rewards; 0 = only reported.' },
     onError: {
@@ -42,7 +47,7 @@ const rewardEntry = {
         by: {
           type: 'string',
           minLength: 1,
-          description: 'The `use` of the other reward; with weight 0 it does nothing but guard.',
+          description: 'The name (or `use`) of the other reward; with weight 0 it does nothing but guard.',
         },
         least: { type: 'number', description: 'What the other reward has to reach.' },
         otherwise: {

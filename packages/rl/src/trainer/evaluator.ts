@@ -1,7 +1,7 @@
 /** The evaluations of a run: which are due, what they found, and whether that should worry anybody. */
 import type { EventLog } from '@gvu/core';
 import type { ActiveAdapter, Drawing } from '@gvu/models';
-import type { Reader, RewardEntry } from '@gvu/rewards';
+import { entryName, type Reader, type RewardEntry } from '@gvu/rewards';
 import type { EvaluationEvent, GuardEvent, RunEvent } from '../run/events.ts';
 import { checkJudge, drawHeldOut, finite, fixedSet, type JudgeCheck, signsOf, summarise } from './evaluate.ts';
 import { guardEvaluation, guardJudge, guardPictures, guardProxy } from './guards.ts';
@@ -32,7 +32,7 @@ export async function createEvaluator(given: EvaluatorOptions): Promise<Evaluato
   const { config, onProgress, signal } = options;
   const { backend, prompts: source, exam } = parts;
   const { every, perTag, tests, seed, images: kept } = config.evaluation;
-  const trainedOn = config.rewards.flatMap(({ use, weight }) => (weight > 0 ? [use] : []));
+  const trainedOn = config.rewards.flatMap(({ name, use, weight }) => (weight > 0 ? [name ?? use] : []));
   const done = new Map<number, EvaluationEvent>();
   const examined = new Set<number>();
   for (const { type, data } of past) {
@@ -69,13 +69,13 @@ export async function createEvaluator(given: EvaluatorOptions): Promise<Evaluato
         };
       }),
     );
-    const names = judges.map(({ reward }) => reward.name);
+    const names = judges.map(entryName);
     const signs = { kl: await kl(drawn.map(({ drawing }) => drawing)), ...signsOf(drawn, names) };
     const event: EvaluationEvent = {
       step,
       seconds: (performance.now() - started) / 1000,
       score: names[0] ?? '',
-      judges: Object.fromEntries(judges.map(({ reward }) => [reward.name, reward.version])),
+      judges: Object.fromEntries(judges.map((judge) => [entryName(judge), judge.reward.version])),
       ...summarise(drawn, names),
       drawings,
       ...(judge && { judge }),
