@@ -4,11 +4,11 @@
  */
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { defineConfig, isRecord, type JsonValue } from '@gvu/core';
+import { defineConfig } from '@gvu/core';
 import type { RunPlace } from '@gvu/evals';
 import { type RunConfig, runConfig } from '@gvu/rl';
 import { readJsonFile, writeJsonFile } from '../config/json-file.ts';
-import { looseJson } from '../config/merge.ts';
+import { partOf } from '../config/merge.ts';
 import { plain } from '../config/sources.ts';
 import { cliErrors } from '../errors.ts';
 
@@ -61,9 +61,7 @@ export function planComparison(config: RunConfig, given: readonly string[], seed
 }
 
 function asReward(text: string): RewardConfig {
-  const value = looseJson(text);
-  const entry: JsonValue = isRecord(value) ? plain(value) : { use: text };
-  const { rewards } = runConfig.parse({ rewards: [entry] }, { source: `--reward ${text}` });
+  const { rewards } = runConfig.parse({ rewards: [partOf(text)] }, { source: `--reward ${text}` });
   const [reward] = rewards ?? [];
   if (reward) return reward;
   throw new RangeError('unreachable: one reward in gives one out');

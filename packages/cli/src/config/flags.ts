@@ -4,8 +4,7 @@
  */
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { JsonValue } from '@gvu/core';
-import { type Assignment, looseJson } from './merge.ts';
+import { type Assignment, looseJson, partOf } from './merge.ts';
 
 interface ConfigFlag {
   /** As commander declares it. */
@@ -35,10 +34,10 @@ export const configFlags: readonly ConfigFlag[] = [
     assign: (model) => [{ path: ['backend', 'options', 'model'], value: pathOrName(String(model)) }],
   },
   {
-    flag: '--reward <id>',
+    flag: '--reward <id-or-json>',
     name: 'reward',
-    description: 'the reward; repeat it to add rewards up (replaces rewards)',
-    assign: (ids) => [{ path: ['rewards'], value: [ids].flat().map((use): JsonValue => ({ use })) }],
+    description: 'the reward, or {"use":"id","options":{...}}; repeat it to add rewards up (replaces rewards)',
+    assign: (ids) => [{ path: ['rewards'], value: [ids].flat().map(partOf) }],
   },
   {
     flag: '--teacher <kind>',

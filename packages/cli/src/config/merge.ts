@@ -48,6 +48,12 @@ export function looseJson(text: string): JsonValue {
   }
 }
 
+/** A part of the configuration as the command line gives it: an id, or JSON `{ use, options }`. */
+export function partOf(text: string): JsonObject {
+  const value = looseJson(text);
+  return isObject(value) ? value : { use: text };
+}
+
 /** The configuration with one value changed. A number in the path is a place in a list. */
 export function assign(base: JsonObject, { path, value }: Assignment): JsonObject {
   const [key, ...rest] = path;

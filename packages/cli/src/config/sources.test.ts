@@ -36,10 +36,14 @@ describe('what overrides what', () => {
 
   test('rewards on the command line replace those of the file, and --teacher belongs to the first', async () => {
     const file = await fileOf('{"rewards": [{"use": "random", "weight": 0}]}');
-    const { rewards } = await resolveConfig({ file, flags: { reward: ['gvu', 'jpeg-size'], teacher: 'ema' } });
+    const { rewards } = await resolveConfig({
+      file,
+      flags: { reward: ['gvu', 'jpeg-size', '{"use":"siglip","options":{"model":"m"}}'], teacher: 'ema' },
+    });
     expect(rewards).toEqual([
       { use: 'gvu', options: { teacher: 'ema' }, weight: 1, onError: 'fail' },
       { use: 'jpeg-size', options: {}, weight: 1, onError: 'fail' },
+      { use: 'siglip', options: { model: 'm' }, weight: 1, onError: 'fail' },
     ]);
   });
 
