@@ -4,7 +4,7 @@
  */
 import type { MeanEstimate } from '../bootstrap.ts';
 import { type ArmValues, type ComparedRun, changes, differences, judgedArms } from '../compare/compared-runs.ts';
-import { possible } from '../compare/comparison.ts';
+import { possible, sideOf } from '../compare/comparison.ts';
 import { type CrossedEstimate, type CrossedUnit, crossedMeans } from '../compare/crossed.ts';
 import { type Scale, scaleOf } from '../numbers.ts';
 
@@ -43,6 +43,48 @@ export function changeOf(runs: Runs, measure: Measure): CrossedEstimate {
     runs,
     measure,
   );
+}
+
+/**
+ * The change of the overall score as a share of the score before; NaN when that is zero. The interval has the ratios that cannot be
+ * refuted: those for which the mean of `change - ratio x before` may be zero (Fieller, "Some problems in interval estimation", JRSS B 16,
+ * 1954). It leaves out zero exactly when that of the change does. There is none when the score before may be zero.
+ */
+export function relativeGainOf(runs: Runs, measure: Measure): MeanEstimate {
+  const [before, change] = [levelOf(runs, 'before', measure).overall, changeOf(runs, measure).overall];
+  const ratio = before.mean === 0 ? Number.NaN : change.mean / before.mean;
+  const unknown = { n: change.n, mean: ratio, standardError: null, interval: null };
+  if (change.interval === null || !Number.isFinite(ratio)) return unknown;
+  const arms = valuesOf(runs, measure);
+  const remainder = (share: number) =>
+    crossedMeans(
+      arms.flatMap((arm) =>
+        changes(arm).map(({ stratum, bySeed }, i) => ({
+          stratum,
+          bySeed: bySeed.map((value, s) => value - share * (arm.units[i]?.before[s] ?? Number.NaN)),
+        })),
+      ),
+      { level: measure.level ?? 0.95 },
+    ).overall;
+  const possibleShare = (share: number) => sideOf(remainder(share).interval) === 'open';
+  const { standardError } = remainder(ratio);
+  if (standardError === null || possibleShare(farthest)) return unknown;
+  const end = (limit: number) => (possibleShare(limit) ? limit : boundary(possibleShare, [ratio, limit]));
+  return { ...unknown, standardError: standardError / before.mean, interval: [end(-1), end(farthest)] };
+}
+
+/** A gain of ten thousand percent. */
+const farthest = 100;
+
+/** Where, from a value that is possible to one that is not, it ceases to be. */
+function boundary(possibleShare: (share: number) => boolean, [inside, outside]: readonly [number, number]): number {
+  let [near, far] = [inside, outside];
+  for (let i = 0; i < 50; i++) {
+    const middle = (near + far) / 2;
+    if (possibleShare(middle)) near = middle;
+    else far = middle;
+  }
+  return near;
 }
 
 /** By how much the final scores of `one` exceed those of `other`. */

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { groups, places, type ReproducedFolder, reproducedFolder } from '../../test/reproduced-runs.ts';
 import { tagBalance } from '../../test/tag-balance.ts';
+import { gainSection } from './gains.ts';
 import { writeReproduction } from './report.ts';
 import { readReproduction } from './reproduction.ts';
 
@@ -64,7 +65,22 @@ describe('the report of a reproduction', () => {
       12,
     );
     const gains = sectionOf(json, 'Gains from two bases');
-    expect(cellOf(gains, 'overall', 'difference of gains')?.mean).toBeCloseTo(0.625 - 0.2, 12);
+    expect(cellOf(gains, 'overall', 'weak minus regular')?.mean).toBeCloseTo(0.625 - 0.2, 12);
+    // Of 10 points before, 62.5 gained; of 37.5, 20.
+    const relative = cellOf(gains, 'First bench', 'GvU (weak base): gain, %');
+    expect(relative).toMatchObject({
+      mean: expect.closeTo(6.25, 12),
+      runs: ['weak-gvu-seed1', 'weak-gvu-seed2', 'weak-gvu-seed3'],
+    });
+    expect(relative).toMatchObject({ text: '+625', interval: null });
+    const regular = cellOf(gains, 'First bench', 'GvU (regular base): gain, %');
+    expect(regular?.mean).toBeCloseTo(0.2 / 0.375, 12);
+    const [low = Number.NaN, high = Number.NaN] = regular?.interval ?? [];
+    expect(low).toBeGreaterThan(0);
+    // A small score before is likelier than a small gain: the interval reaches further up.
+    expect(high - 0.2 / 0.375).toBeGreaterThan(0.2 / 0.375 - low);
+    // Nothing was right before: no gain can be said of it.
+    expect(cellOf(gains, 'Second bench', 'GvU (weak base): gain, %')).toBeUndefined();
     const words = sectionOf(json, 'What words are worth to the reward');
     expect(words.tables[0]?.values.filter(({ row, column }) => row === 'count' && column === 'change')).toHaveLength(2);
     expect(json.runs).toHaveLength(places.length);
@@ -75,6 +91,24 @@ describe('the report of a reproduction', () => {
       expect(runs.length).toBeGreaterThan(0);
       for (const run of runs) expect(known).toContain(run);
     }
+  });
+
+  test('compares the gains of the weak base with those of the regular one, whatever was trained first', async () => {
+    const { folder } = made;
+    const turned = await readReproduction(folder, { groups, places: places.toReversed() });
+    const { json } = report;
+    expect(gainSection(turned).seen).toEqual(sectionOf(json, 'Gains from two bases').seen);
+    expect(gainSection(turned).seen).toEqual([
+      expect.stringMatching(
+        /^First bench: the gain of the weak base minus that of the regular base is above zero, \+42/,
+      ),
+      // Four prompts of forty were right before: they could be none of others.
+      expect.stringMatching(
+        /^First bench, gain in percent of the score before: weak base \+625, regular base \+53 \[\+\d+, \+\d+\]\.$/,
+      ),
+      expect.stringMatching(/^Second bench: the gain of the weak base minus/),
+      expect.stringMatching(/^Second bench, gain in percent of the score before: weak base -, regular base \+60 \[/),
+    ]);
   });
 
   test('says only what the intervals allow', () => {

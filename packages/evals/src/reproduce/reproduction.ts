@@ -18,7 +18,7 @@ export interface ReproducedArm {
   readonly arm: string;
   /** For tables. */
   readonly title: string;
-  /** The model that it starts from: its name in the report. */
+  /** The model that it starts from: its name in the report. Gains are compared between `weak` and `regular`. */
   readonly base: string;
   readonly role: Role;
 }
