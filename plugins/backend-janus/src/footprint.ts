@@ -52,9 +52,9 @@ async function openSizes(folder: string): Promise<Opened> {
   return { janus: { config, checkpoint }, hasWeights: false, dispose: async () => checkpoint[Symbol.asyncDispose]() };
 }
 
-/** DeepSeek's layout names classes where it has no sizes: what its releases have is what transformers has by default, but for the grid. */
+/** DeepSeek's layout names classes where it has no sizes: what its releases have is what transformers has by default. */
 function configAlone(json: Readonly<Record<string, unknown>>): JanusConfig {
   if (json.model_type !== 'multi_modality') return janusConfig(json);
   const { text_config } = originalConfig(json, new Map());
-  return janusConfig({ model_type: 'janus', text_config, vq_config: { num_patches: 24 } });
+  return janusConfig({ model_type: 'janus', text_config });
 }

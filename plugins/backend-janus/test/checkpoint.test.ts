@@ -61,7 +61,7 @@ describe('configuration', () => {
 
   it('fills in what LlamaConfig has by default: the 7B release leaves out sizes that equal it', () => {
     const text_config = { vocab_size: 102_400, num_hidden_layers: 30, max_position_embeddings: 16_384 };
-    const { decoder, vision, vq } = janusConfig({ model_type: 'janus', text_config, vq_config: { num_patches: 24 } });
+    const { decoder, vision, vq } = janusConfig({ model_type: 'janus', text_config });
     expect(decoder).toMatchObject({
       width: 4096,
       feedForward: 11_008,
@@ -80,6 +80,13 @@ describe('configuration', () => {
       patchSide: 16,
     });
     expect(vq).toMatchObject({ codes: 16_384, codeWidth: 8, latent: 256, multipliers: [1, 1, 2, 2, 4], resBlocks: 2 });
+  });
+
+  it('draws on the grid of the tower, as transformers does whatever vq_config says', () => {
+    const gridOf = (json: object) => janusConfig({ model_type: 'janus', ...json }).vq.gridSide;
+    expect(gridOf({})).toBe(24); // of 384 / 16
+    expect(gridOf({ vq_config: { num_patches: 7 } })).toBe(24);
+    expect(gridOf({ vision_config: { image_size: 100, patch_size: 8 }, vq_config: { num_patches: 7 } })).toBe(12);
   });
 
   it('refuses a directory without its files', async () => {

@@ -125,10 +125,12 @@ export function janusConfig(json: unknown, { tiedHead = false }: { tiedHead?: bo
   const source = 'config.json';
   const outer = outerSchema.parse(json, { source });
   const decoder = decoderConfig({ ...llamaDefaults, ...outer.text_config, tie_word_embeddings: tiedHead });
+  const vision = visionConfig(outer.vision_config);
   return {
     decoder,
-    vision: visionConfig(outer.vision_config),
-    vq: vqConfig(outer.vq_config),
+    vision,
+    // JanusConfig does the same, whatever the file says: the grid is that of the tower's patches.
+    vq: vqConfig({ ...outer.vq_config, num_patches: Math.floor(vision.imageSide / vision.patchSide) }),
     maxTokens: outer.text_config.max_position_embeddings,
   };
 }

@@ -94,12 +94,8 @@ const schema = defineConfig({
   },
 });
 
-/** Heads of the towers that the release can name; their other sizes show in the tensors. */
-const headsOf: Readonly<Record<string, number>> = {
-  siglip_large_patch16_384: 16,
-  siglip_so400m_patch14_384: 16,
-  siglip_so400m_patch14_224: 16,
-};
+/** Heads of the one tower that all releases have; its other sizes show in the tensors. */
+const headsOf: Readonly<Record<string, number>> = { siglip_large_patch16_384: 16 };
 
 /**
  * The `config.json` that transformers would have for the renamed tensors. Throws GVU_CONFIG_INVALID or GVU_MODEL_CONFIG for a
@@ -149,7 +145,6 @@ export function originalConfig(json: unknown, tensors: Tensors): Readonly<Record
       base_channels: baseChannels,
       channel_multiplier: levels > 0 ? multipliers : undefined,
       num_res_blocks: count(/^model\.vqmodel\.decoder\.up\.0\.block\.(\d+)\./) - 1 || undefined,
-      num_patches: imageSide && levels > 0 ? imageSide / 2 ** (levels - 1) : undefined,
       num_hidden_layers: 1 + count(/^model\.generation_aligner\.hidden_layers\.(\d+)\./),
     }),
   });
