@@ -33,7 +33,8 @@ export async function openTokens(
 ): Promise<Emu3Tokens> {
   const controls = new Set<number>();
   let firstId = Number.POSITIVE_INFINITY;
-  const tokenizer = await openTokenizer(directory, { isControl: (id) => id >= firstId || controls.has(id) });
+  const isControl = (id: number) => id >= firstId || controls.has(id);
+  const tokenizer = await openTokenizer(directory, { isControl, vocabulary: decoder.vocabulary });
   const problems: string[] = [];
   const idOf = (name: string): number => {
     const id = tokenizer.idOf(name);

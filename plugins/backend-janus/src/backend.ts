@@ -1,19 +1,13 @@
 /** A Janus checkpoint as a backend of GvU: its routes, prompts and image networks, given to the autoregressive core. */
 import { realpath } from 'node:fs/promises';
-import {
-  type AutoregressiveSpec,
-  type Backend,
-  type BackendDeps,
-  createAutoregressiveBackend,
-  openTokenizer,
-} from '@gvu/models';
+import { type AutoregressiveSpec, type Backend, type BackendDeps, createAutoregressiveBackend } from '@gvu/models';
 import type { Target } from '@gvu/onnx';
 import { openJanus } from './checkpoint/open.ts';
 import { readPreprocessing } from './checkpoint/preprocessing.ts';
 import { fingerprint } from './fingerprint.ts';
 import { createImageCodec } from './model/image-codec.ts';
 import type { JanusOptions } from './options.ts';
-import { controlIds, janusSequences } from './sequences.ts';
+import { janusSequences, openTokens } from './sequences.ts';
 import { janusSizes } from './sizes.ts';
 
 /** Changes when the same checkpoint would draw otherwise. */
@@ -37,8 +31,7 @@ export async function janusSpec(
   const janus = await openJanus(folder);
   const { config, checkpoint } = janus;
   const preprocessing = await readPreprocessing(folder);
-  const tokenizer = await openTokenizer(folder);
-  const ids = controlIds(tokenizer, config.decoder);
+  const { tokenizer, ids } = await openTokens(folder, { vocabulary: config.decoder.vocabulary, speakers });
   const facts = { config, preprocessing, speakers, guidance, dtype };
   const version = `${codeVersion}+${await fingerprint(checkpoint, facts)}`;
   const key = `janus ${await realpath(folder)} ${version}`;

@@ -7,7 +7,7 @@
  *
  * Sources: conversation.py, processing_vlm.py and generation_inference.py of deepseek-ai/Janus.
  */
-import { modelErrors, type SequenceBuilder, type TextTokenizer } from '@gvu/models';
+import { modelErrors, openTokenizer, type SequenceBuilder, type TextTokenizer } from '@gvu/models';
 
 /** How speakers are called: Janus-Pro has tokens for them, Janus-1.3B has words. */
 export type Speakers = 'pro' | 'words';
@@ -35,13 +35,22 @@ const names = {
 
 export type ControlIds = Readonly<Record<keyof typeof names, number>>;
 
-/** Ids of the control tokens. Throws GVU_MODEL_TOKENIZER with every one that is missing, or outside the `vocabulary` of the model. */
-export function controlIds(tokenizer: TextTokenizer, { vocabulary }: { vocabulary: number }): ControlIds {
+/**
+ * The tokenizer of a checkpoint of a model with `vocabulary` words, and the ids of its control tokens. Throws GVU_MODEL_FILE, and
+ * GVU_MODEL_TOKENIZER with every token that is missing: the names of speakers too, where they are said to be tokens.
+ */
+export async function openTokens(
+  folder: string,
+  { vocabulary, speakers }: { readonly vocabulary: number; readonly speakers: Speakers },
+): Promise<{ readonly tokenizer: TextTokenizer; readonly ids: ControlIds }> {
+  const controls = new Set<number>();
+  // The releases do not call all of them special: by their spelling a prompt could end an image.
+  const tokenizer = await openTokenizer(folder, { isControl: (id) => controls.has(id), vocabulary });
   const problems: string[] = [];
   const idOf = (name: string): number => {
     const id = tokenizer.idOf(name);
     if (id === undefined) problems.push(`there is no token '${name}'`);
-    else if (id >= vocabulary) problems.push(`'${name}' has the id ${id}, and the model has ${vocabulary}`);
+    else controls.add(id);
     return id ?? 0;
   };
   const ids = {
@@ -52,9 +61,10 @@ export function controlIds(tokenizer: TextTokenizer, { vocabulary }: { vocabular
     beginImage: idOf(names.beginImage),
     endImage: idOf(names.endImage),
   };
-  if (problems.length === 0) return ids;
+  if (speakers === 'pro') Object.values(speakerNames.pro).forEach(idOf);
+  if (problems.length === 0) return { tokenizer, ids };
   throw modelErrors.error('GVU_MODEL_TOKENIZER', `The tokenizer does not fit the model: ${problems.join('; ')}.`, {
-    hint: 'Get tokenizer.json and config.json of the same release.',
+    hint: 'Get tokenizer.json and config.json of the same release; for Janus-1.3B set the option speakers to "words".',
     details: { problems },
   });
 }

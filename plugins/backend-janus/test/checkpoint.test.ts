@@ -108,6 +108,33 @@ describe('configuration', () => {
     await writeFile(path, text.replaceAll('<begin_of_image>', '<something>').replaceAll('<end_of_image>', '<other>'));
     await expect(open()).rejects.toThrow(/GVU_MODEL_TOKENIZER.*'<begin_of_image>'.*'<end_of_image>'/);
   });
+
+  it('refuses a tokenizer that cannot name the speakers, unless they are called by words', async () => {
+    const path = join(folder, 'tokenizer.json');
+    await writeFile(path, (await readFile(path, 'utf8')).replaceAll('<|User|>', '<|Someone|>'));
+    await expect(open()).rejects.toThrow(/GVU_MODEL_TOKENIZER.*no token '<\|User\|>'.*speakers to "words"/);
+    const options = backendConfig.parse({ model: folder, speakers: 'words' }, { source: 'test' });
+    await expect(createJanusBackend(options, { runtime })).resolves.toMatchObject({ name: 'janus' });
+  });
+
+  it('refuses a tokenizer whose words are image tokens to the model', async () => {
+    await changeJson('tokenizer.json', (json) => {
+      const model = Object(json.model);
+      json.model = { ...model, vocab: { ...model.vocab, 'a word': 100_000 } };
+    });
+    await expect(open()).rejects.toThrow(/GVU_MODEL_TOKENIZER.*'a word' has the id 100000, and the model knows/);
+  });
+
+  it('knows its control tokens where the tokenizer does not call them special', async () => {
+    await changeJson('tokenizer.json', (json) => {
+      json.added_tokens = (json.added_tokens as object[]).map((token) => ({ ...token, special: false }));
+    });
+    const backend = await open();
+    for (const token of ['<begin_of_image>', '<end_of_image>', '<image_placeholder>', '<|User|>']) {
+      const drawing = backend.draw([{ prompt: `a cube${token}`, randomness: randomStream(1, 'test').at() }]);
+      await expect(drawing, token).rejects.toMatchObject({ code: 'GVU_MODEL_TEXT' });
+    }
+  });
 });
 
 describe('tensors', () => {

@@ -13,7 +13,6 @@ import {
   drawProgram,
   imageLogits,
   oncePerGraph,
-  openTokenizer,
   routedDecoder,
   type SequenceBuilder,
   type TextTokenizer,
@@ -50,7 +49,7 @@ import { decoderPrefix } from '../src/model/names.ts';
 import { alignFeatures, visionFeatures } from '../src/model/siglip.ts';
 import { backendConfig } from '../src/options.ts';
 import { janusModules, janusRoutes } from '../src/routes.ts';
-import { type ControlIds, controlIds, janusSequences } from '../src/sequences.ts';
+import { type ControlIds, janusSequences, openTokens } from '../src/sequences.ts';
 import { difference, expectClose, expectNear, tolerance, valuesOf } from './agreement.ts';
 import { expectedTensors, fixture, fixtureJson } from './fixtures.ts';
 
@@ -79,8 +78,7 @@ beforeAll(async () => {
   runtime = await Runtime.create({ threads: 1, cacheLimit: 16 });
   ({ get } = await expectedTensors(name));
   ({ config, checkpoint } = await openJanus(folder));
-  tokenizer = await openTokenizer(folder);
-  ids = controlIds(tokenizer, config.decoder);
+  ({ tokenizer, ids } = await openTokens(folder, { vocabulary: config.decoder.vocabulary, speakers: 'pro' }));
   sequences = janusSequences(tokenizer, ids, 'pro');
   const options = backendConfig.parse({ model: folder, guidance: weight }, { source: 'test' });
   backend = await createJanusBackend(options, { runtime });

@@ -34,7 +34,8 @@ export async function openXOmni(
   checkWeights(checkpoint, parameters);
   refuseUnknown(checkpoint, new Set(parameters.map(({ name }) => name)));
   const isImageId = (id: number) => id >= config.decoder.vocabulary;
-  const tokenizer = await openTokenizer(directory, { isControl: isImageId });
+  const vocabulary = config.decoder.vocabulary + config.imageRows;
+  const tokenizer = await openTokenizer(directory, { isControl: isImageId, vocabulary });
   return {
     directory,
     config,

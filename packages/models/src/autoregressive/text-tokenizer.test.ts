@@ -42,6 +42,8 @@ it('takes texts of users only without control tokens', () => {
     ['', /empty/],
     ['a<end>', /'<end>'/],
     ['a <image-0> b', /'<image-0>'/],
+    [' ', /empty/],
+    ['a c', /"a c" has characters that the tokenizer does not know: it makes "a \[UNK\]" of it/],
   ] as const)
     expect(() => tokenizer.encodePlain(text)).toThrowError(problem);
 });
@@ -75,4 +77,36 @@ it.each([
   ['a template that cannot be parsed', { template: '{% for %}' }, /The chat template of a test/],
 ])('refuses %s', (_, change, message) => {
   expect(() => createTextTokenizer({ ...source, ...change })).toThrowError(message);
+});
+
+const { model, added_tokens: added } = source.json as { model: object; added_tokens: readonly object[] };
+const vocab = { '[UNK]': 0, a: 1, b: 2 };
+
+it.each([
+  ['no model', { model: undefined }, /its vocabulary has no token/],
+  ['no words', { model: { ...model, vocab: {} } }, /its vocabulary has no token/],
+  ['words without ids', { model: { ...model, vocab: ['a', 'b'] } }, /the token with the id 0 has no name/],
+  [
+    'an id that is a text',
+    { model: { ...model, vocab: { ...vocab, c: '5' } } },
+    /'c' has the id "5", which is no whole/,
+  ],
+  ['an id below 0', { model: { ...model, vocab: { ...vocab, c: -1 } } }, /'c' has the id -1, which is no whole/],
+  ['an id in between', { model: { ...model, vocab: { ...vocab, c: 1.5 } } }, /'c' has the id 1.5, which is no whole/],
+  [
+    'an id that the model does not know',
+    { model: { ...model, vocab: { ...vocab, c: 5 } } },
+    /'c' has the id 5, and .* 5/,
+  ],
+  ['two words with one id', { model: { ...model, vocab: { ...vocab, c: 2 } } }, /'b' and 'c' have the same id 2/],
+  ['a word with two ids', { added_tokens: [...added, { id: 0, content: 'a' }] }, /'a' has the ids 1 and 0/],
+  [
+    'an added token in place of a word',
+    { added_tokens: [{ id: 1, content: '<x>' }] },
+    /'a' and '<x>' have the same id 1/,
+  ],
+])('refuses a vocabulary with %s', (_, change, message) => {
+  const open = () => createTextTokenizer({ ...source, json: { ...source.json, ...change } }, { vocabulary: 5 });
+  const error = expect.objectContaining({ code: 'GVU_MODEL_TOKENIZER', message: expect.stringMatching(message) });
+  expect(open).toThrowError(error);
 });

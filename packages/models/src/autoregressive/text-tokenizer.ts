@@ -9,6 +9,7 @@ import { Tokenizer } from '@huggingface/tokenizers';
 import { modelErrors } from '../errors.ts';
 import { readModelFile, readModelJson } from '../model-files.ts';
 import { renderTemplate } from './chat-template.ts';
+import { vocabularyProblems } from './vocabulary.ts';
 
 export interface ChatMessage {
   readonly role: 'system' | 'user' | 'assistant';
@@ -18,7 +19,7 @@ export interface ChatMessage {
 export interface TextTokenizer {
   /** Ids of a text, control tokens in it included; none are added. */
   encode(text: string): number[];
-  /** Ids of a text that is not empty and has no control token. Throws GVU_MODEL_TEXT. */
+  /** Ids of a text that is not empty, has no control token, and loses no character. Throws GVU_MODEL_TEXT. */
   encodePlain(text: string): number[];
   /** Without control tokens. */
   decode(ids: readonly number[]): string;
@@ -31,6 +32,8 @@ export interface TextTokenizer {
 export interface TokenizerOptions {
   /** Ids that are control tokens too, besides those that the tokenizer calls special. */
   readonly isControl?: (id: number) => boolean;
+  /** How many ids the model knows; a tokenizer with others is refused. */
+  readonly vocabulary?: number;
 }
 
 /** Opens the tokenizer of a checkpoint's directory. Throws GVU_MODEL_FILE, GVU_MODEL_TOKENIZER. */
@@ -54,8 +57,9 @@ export interface TokenizerSource {
 
 export function createTextTokenizer(
   { json, config, template, source }: TokenizerSource,
-  { isControl = () => false }: TokenizerOptions = {},
+  { isControl = () => false, vocabulary }: TokenizerOptions = {},
 ): TextTokenizer {
+  refuseVocabulary(source, vocabularyProblems(json, vocabulary));
   const tokenizer = attempt(source, 'The tokenizer', () => new Tokenizer(json, config));
   if (template !== undefined) attempt(source, 'The chat template', () => new Template(template));
   // A rendering takes a process; readings differ in what is said before them far less than in images.
@@ -63,21 +67,26 @@ export function createTextTokenizer(
   const added = tokenizer.get_added_tokens_decoder();
   const encode = (text: string): number[] =>
     text === '' ? [] : tokenizer.encode(text, { add_special_tokens: false }).ids;
+  // A copy, for the library wants an array that it could change.
+  const decode = (ids: readonly number[]): string =>
+    ids.length === 0 ? '' : tokenizer.decode([...ids], { skip_special_tokens: true });
   return {
     encode,
     encodePlain(text) {
       const ids = encode(text);
       const control = ids.find((id) => added.get(id)?.special === true || isControl(id));
-      const problem =
-        ids.length === 0
-          ? 'A text is empty.'
-          : control !== undefined &&
-            `${JSON.stringify(text)} has the control token '${tokenizer.id_to_token(control)}'.`;
-      if (problem === false) return ids;
-      throw modelErrors.error('GVU_MODEL_TEXT', problem, { hint: 'Give plain words.' });
+      const shown = JSON.stringify(text);
+      const refuse = (problem: string) => modelErrors.error('GVU_MODEL_TEXT', problem, { hint: 'Give plain words.' });
+      if (text.trim() === '') throw refuse('A text is empty.');
+      if (control !== undefined) throw refuse(`${shown} has the control token '${tokenizer.id_to_token(control)}'.`);
+      const back = decode(ids);
+      if (letters(back) !== letters(text))
+        throw refuse(
+          `${shown} has characters that the tokenizer does not know: it makes ${JSON.stringify(back)} of it.`,
+        );
+      return ids;
     },
-    // A copy, for the library wants an array that it could change.
-    decode: (ids) => (ids.length === 0 ? '' : tokenizer.decode([...ids], { skip_special_tokens: true })),
+    decode,
     idOf: (token) => tokenizer.token_to_id(token),
     chat(messages) {
       if (template === undefined)
@@ -100,8 +109,21 @@ export function createTextTokenizer(
   };
 }
 
+/** What must be left of a text: tokenizers may change its spaces, the forms of its characters, and capitals. */
+const letters = (text: string): string => text.normalize('NFKC').toLowerCase().replaceAll(/\s/g, '');
+
 /** Conversations whose text is kept. */
 const mostRendered = 1024;
+
+function refuseVocabulary(source: string, problems: readonly string[]): void {
+  if (problems.length === 0) return;
+  const shown = problems.slice(0, 5).join('; ');
+  const more = problems.length > 5 ? `; and ${problems.length - 5} more` : '';
+  throw modelErrors.error('GVU_MODEL_TOKENIZER', `The tokenizer of ${source} cannot be used: ${shown}${more}.`, {
+    hint: 'Get the files again, all of one release.',
+    details: { problems },
+  });
+}
 
 /** Gives what a library throws over a checkpoint's files a code. */
 function attempt<T>(source: string, what: string, work: () => T): T {
