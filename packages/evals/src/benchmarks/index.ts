@@ -25,6 +25,7 @@ export { type DetectionThresholds, genEvalThresholds } from './geneval/rules.ts'
 export { genEvalPlusOf } from './geneval-pp/geneval-pp.ts';
 export {
   type Box,
+  type DepthMap,
   type Detection,
   type Judge,
   type JudgeAbility,

@@ -1,5 +1,5 @@
 /**
- * Who looks at images for a benchmark. A judge has one or more of four abilities; a benchmark says which it uses and how, and a judge
+ * Who looks at images for a benchmark. A judge has one or more of five abilities; a benchmark says which it uses and how, and a judge
  * knows no benchmark. Detectors, VQA models, CLIP towers and the model under test itself all fit this shape.
  */
 import { contributionPoint } from '@gvu/core';
@@ -31,7 +31,15 @@ export interface JudgeQuestion {
   readonly question: string;
 }
 
-export type JudgeAbility = 'detect' | 'answer' | 'probability' | 'similarity';
+/** How near every part of an image is, of any size; larger is nearer, on any scale. */
+export interface DepthMap {
+  readonly width: number;
+  readonly height: number;
+  /** [height * width], by rows from the top. */
+  readonly nearness: Float32Array;
+}
+
+export type JudgeAbility = 'detect' | 'answer' | 'probability' | 'similarity' | 'depth';
 
 interface JudgeUse {
   readonly signal: AbortSignal;
@@ -56,6 +64,7 @@ export interface Judge {
     pairs: readonly { readonly pixels: Pixels; readonly text: string }[],
     use: JudgeUse,
   ): Promise<readonly number[]>;
+  depth?(images: readonly { readonly pixels: Pixels }[], use: JudgeUse): Promise<readonly DepthMap[]>;
 }
 
 export interface JudgeDeps {
@@ -98,4 +107,5 @@ const abilityNames: Readonly<Record<JudgeAbility, string>> = {
   answer: 'answer questions',
   probability: 'say how probable a yes is',
   similarity: 'compare an image with a text',
+  depth: 'tell the depth of an image',
 };

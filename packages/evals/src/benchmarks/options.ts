@@ -71,7 +71,7 @@ export const httpJudgeConfig = defineConfig({
       type: 'array',
       minItems: 1,
       uniqueItems: true,
-      items: { enum: ['answer', 'probability', 'detect', 'similarity'] },
+      items: { enum: ['answer', 'probability', 'detect', 'similarity', 'depth'] },
       default: ['answer'],
       description: 'What the server can do.',
     },

@@ -6,16 +6,17 @@
  *   probability   { image, question }            ->  { "probability": 0.7 }                of a yes
  *   detect        { image, classes: [...] }      ->  { "detections": [{ class, confidence, box: [left, top, right, bottom], color? }] }
  *   similarity    { image, text }                ->  { "similarity": 0.3 }                 cosine
+ *   depth         { image }                      ->  { "depth": { width, height, nearness: base64 of float32, by rows } }   larger is nearer
  *
- * Every body also has `"ask"`, one of these four. Servers that speak another form need a few lines in between; keys and models are
- * their business. An answer that no try brings is a failure of the judge, which benchmarks count; of the other three, as of a server that
+ * Every body also has `"ask"`, one of these five. Servers that speak another form need a few lines in between; keys and models are
+ * their business. An answer that no try brings is a failure of the judge, which benchmarks count; of the others, as of a server that
  * cannot be reached at all, the evaluation ends.
  */
 import { setTimeout } from 'node:timers/promises';
 import { isRecord } from '@gvu/core';
 import type { Pixels } from '@gvu/models';
 import { evalsErrors } from '../../errors.ts';
-import type { Detection, Judge, JudgeAbility, JudgeDeps } from '../judge.ts';
+import type { DepthMap, Detection, Judge, JudgeAbility, JudgeDeps } from '../judge.ts';
 
 export interface HttpJudgeOptions {
   readonly url: string;
@@ -102,6 +103,12 @@ export function httpJudge(options: HttpJudgeOptions, { encodePng }: Pick<JudgeDe
           read: ({ similarity }) => within(similarity, [-1, 1]),
         },
       ),
+    depth: (images, { signal }) =>
+      requireAll(
+        'depth',
+        images.map(({ pixels }) => ({ pixels })),
+        { signal, read: depthOf },
+      ),
   };
   return {
     name: 'http',
@@ -129,6 +136,17 @@ function detectionsOf({ detections }: Readonly<Record<string, unknown>>): readon
     return [{ class: item.class, confidence, box: { left, top, right, bottom }, ...color }];
   });
   return found.length === detections.length ? found : null;
+}
+
+/** Null for what is no map of finite numbers. */
+function depthOf({ depth }: Readonly<Record<string, unknown>>): DepthMap | null {
+  if (!isRecord(depth) || typeof depth.nearness !== 'string') return null;
+  const { width, height } = depth;
+  if (typeof width !== 'number' || typeof height !== 'number' || !(width >= 1) || !(height >= 1)) return null;
+  const bytes = Buffer.from(depth.nearness, 'base64');
+  if (bytes.length !== 4 * width * height) return null;
+  const nearness = Float32Array.from({ length: width * height }, (_, i) => bytes.readFloatLE(4 * i));
+  return nearness.every(Number.isFinite) ? { width, height, nearness } : null;
 }
 
 interface Posting<T> extends HttpJudgeOptions {

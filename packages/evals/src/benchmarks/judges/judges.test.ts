@@ -86,6 +86,19 @@ test('a server that detects, compares and says how probable a yes is', async () 
   ]);
 });
 
+test('a server that tells depth, and one whose map is none', async () => {
+  const nearness = Buffer.from(Float32Array.of(0.5, -1, 2, 4, 0, 7).buffer).toString('base64');
+  const replies = [
+    { width: 3, height: 2, nearness },
+    { width: 2, height: 2, nearness },
+  ];
+  const url = await judgeServer(() => ({ depth: replies.shift() }));
+  const judge = httpJudge({ ...options, abilities: ['depth'], tries: 1, url }, { encodePng });
+  const ask = async () => await judge.depth?.([{ pixels: image() }], { signal });
+  expect(await ask()).toEqual([{ width: 3, height: 2, nearness: Float32Array.of(0.5, -1, 2, 4, 0, 7) }]);
+  await expect(ask()).rejects.toThrow(/gave no depth in any try/);
+});
+
 test.each([
   ['no list', {}],
   ['a box of three numbers', { detections: [{ class: 'dog', confidence: 0.5, box: [1, 2, 3] }] }],
