@@ -38,8 +38,9 @@ export class Outbox {
     return this.#socket.bufferedAmount;
   }
 
-  /** Ask before sending events. When there is none, `onRoom` will be called. */
+  /** Ask before sending events. When there is none, `onRoom` will be called, unless the client is being sent away. */
   get hasRoom(): boolean {
+    if (this.#socket.readyState !== this.#socket.OPEN) return false;
     const { bufferBytes, bufferFrames } = this.#options.limits;
     const room = this.#socket.bufferedAmount < bufferBytes && this.#frames < bufferFrames;
     if (!room) this.#full = true;
@@ -52,15 +53,24 @@ export class Outbox {
   }
 
   message(message: ServerMessage): void {
-    this.send(JSON.stringify(message));
+    this.sendText(Buffer.from(JSON.stringify(message)));
   }
 
-  send(data: string | Uint8Array): void {
+  /** Of the bytes of a text, which may be on their way to other clients too. */
+  sendText(bytes: Uint8Array): void {
+    this.#send(bytes, false);
+  }
+
+  sendBinary(bytes: Uint8Array): void {
+    this.#send(bytes, true);
+  }
+
+  #send(bytes: Uint8Array, binary: boolean): void {
     if (this.#socket.readyState !== this.#socket.OPEN) return;
     if (this.#frames++ === 0) this.#progressAt = Date.now();
-    this.#options.statistics.bytes += data.length;
+    this.#options.statistics.bytes += bytes.length;
     this.#gather();
-    this.#socket.send(data, { binary: typeof data !== 'string' }, this.#sent);
+    this.#socket.send(bytes, { binary }, this.#sent);
     if (this.#socket.bufferedAmount > 16 * this.#options.limits.bufferBytes) this.#options.onOverflow();
   }
 

@@ -97,7 +97,7 @@ export class Requests implements Disposable {
         if (signal.aborted) return;
         const [sha256 = ''] = name.split('.');
         const common = { kind: 'result', thumbnail: false, offset: 0, seq: 0, timeMs: Date.now() } as const;
-        outbox.send(encodeFrame({ ...common, id, index: index++, media: mediaOf(name), sha256, bytes }));
+        outbox.sendBinary(encodeFrame({ ...common, id, index: index++, media: mediaOf(name), sha256, bytes }));
       },
     });
   }

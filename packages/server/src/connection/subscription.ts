@@ -6,7 +6,7 @@
 import { backlogLimits } from '../limits.ts';
 import { encodeFrame, mediaOf } from '../protocol/frame.ts';
 import type { Subscribe } from '../protocol/subscriptions.ts';
-import type { EncodedEvent, Feed, FeedSubscriber, HistoryReader } from '../runs/feed.ts';
+import { type EncodedEvent, eventsFrame, type Feed, type FeedSubscriber, type HistoryReader } from '../runs/feed.ts';
 import type { Statistics } from '../statistics.ts';
 import type { Outbox } from './outbox.ts';
 
@@ -75,7 +75,7 @@ export class Subscription implements FeedSubscriber, Disposable {
         this.#deliverSlowly(events).then(this.#idle, (error) => this.end(error));
         return;
       }
-      this.#deliver(events);
+      this.#deliver(events, { recent: true });
     }
     if (this.#next >= this.#feed.head) this.#live = true;
   }
@@ -117,12 +117,13 @@ export class Subscription implements FeedSubscriber, Disposable {
     this.#options.outbox.message({ op: 'dropped', id: this.#wish.id, from, to: offset, reason });
   }
 
-  #deliver(events: readonly EncodedEvent[]): void {
+  #deliver(events: readonly EncodedEvent[], { recent }: { readonly recent: boolean }): void {
     const { outbox, statistics } = this.#options;
     this.#next = (events.at(-1)?.offset ?? this.#next) + 1;
     const wanted = this.#wanted(events);
     if (wanted.length === 0) return;
-    outbox.send(`{"op":"events","id":${this.#wish.id},"events":[${wanted.map(({ json }) => json).join(',')}]}`);
+    const { id } = this.#wish;
+    outbox.sendText(recent && wanted === events ? this.#feed.recent.frame(id, events) : eventsFrame(id, wanted));
     statistics.events += wanted.length;
     const [{ timeMs } = { timeMs: Number.NaN }] = wanted;
     if (this.#live) statistics.addDelay(Date.now() - timeMs);
@@ -137,7 +138,7 @@ export class Subscription implements FeedSubscriber, Disposable {
   async #deliverSlowly(recent: readonly EncodedEvent[] | undefined): Promise<void> {
     const events = recent ?? (await this.#readHistory());
     if (this.#closed) return;
-    if (!this.#binary) this.#deliver(events);
+    if (!this.#binary) this.#deliver(events, { recent: false });
     else for (const event of this.#wanted(events)) if (!(await this.#deliverPicture(event))) return;
     // Nothing of this batch is left, also when the last of it was not wanted.
     this.#next = Math.max(this.#next, (events.at(-1)?.offset ?? -1) + 1);
@@ -162,7 +163,8 @@ export class Subscription implements FeedSubscriber, Disposable {
   }
 
   /** False when there is no room for more now, or the client has gone. */
-  async #deliverPicture({ offset, seq, timeMs, picture, json }: EncodedEvent): Promise<boolean> {
+  async #deliverPicture(event: EncodedEvent): Promise<boolean> {
+    const { offset, seq, timeMs, picture } = event;
     const { outbox, statistics } = this.#options;
     const { pictures } = this.#feed;
     if (!outbox.hasRoom) return false;
@@ -174,13 +176,13 @@ export class Subscription implements FeedSubscriber, Disposable {
     const { id } = this.#wish;
     if (bytes === undefined) {
       // Its file is lost: the name is all that there is.
-      outbox.send(`{"op":"events","id":${id},"events":[${json}]}`);
+      outbox.sendText(eventsFrame(id, [event]));
       return true;
     }
     const [sha256 = ''] = picture.name.split('.');
     const media = mediaOf(picture.name);
     const { index } = picture;
-    outbox.send(encodeFrame({ kind: 'event', thumbnail, media, id, index, offset, timeMs, seq, sha256, bytes }));
+    outbox.sendBinary(encodeFrame({ kind: 'event', thumbnail, media, id, index, offset, timeMs, seq, sha256, bytes }));
     statistics.images++;
     if (this.#live) statistics.addDelay(Date.now() - timeMs);
     return true;

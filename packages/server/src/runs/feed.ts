@@ -44,12 +44,22 @@ export interface PictureSource {
   load(name: string, size: 'full' | 'thumbnail'): Promise<Uint8Array>;
 }
 
+/** The text frame of events that follow each other in a subscription. */
+export function eventsFrame(id: number, events: readonly EncodedEvent[]): Buffer {
+  return Buffer.from(`{"op":"events","id":${id},"events":[${events.map(({ json }) => json).join(',')}]}`);
+}
+
+/** Frames that are kept to be sent again; more different ones are made for each client. */
+const framesKept = 16;
+
 /** The newest events, bounded by count and by bytes. */
 export class RecentEvents {
   readonly #maxCount: number;
   readonly #maxBytes: number;
   #events: EncodedEvent[] = [];
   #bytes = 0;
+  /** Of the events of this moment, by id, first and last offset. */
+  readonly #frames = new Map<string, Buffer>();
 
   constructor(limits: { readonly count: number; readonly bytes: number }) {
     this.#maxCount = limits.count;
@@ -58,6 +68,7 @@ export class RecentEvents {
 
   /** Offsets must follow each other. */
   push(event: EncodedEvent): void {
+    this.#frames.clear();
     this.#events.push(event);
     this.#bytes += event.json.length;
     while (this.#events.length > this.#maxCount || (this.#bytes > this.#maxBytes && this.#events.length > 1)) {
@@ -77,6 +88,17 @@ export class RecentEvents {
     let end = begin;
     for (let total = 0; end < this.#events.length && total < bytes; end++) total += this.#events[end]?.json.length ?? 0;
     return this.#events.slice(begin, end);
+  }
+
+  /**
+   * The frame of a slice. Clients of one program choose the same ids and wait at the same place, so one frame is made for all of them.
+   * `events` must be without gaps.
+   */
+  frame(id: number, events: readonly EncodedEvent[]): Buffer {
+    const key = `${id} ${events[0]?.offset} ${events.at(-1)?.offset}`;
+    const made = this.#frames.get(key) ?? eventsFrame(id, events);
+    if (this.#frames.size < framesKept) this.#frames.set(key, made);
+    return made;
   }
 
   /** The offset from which at most `count` events, of at most `bytes` together, are left; at least the newest one. */
