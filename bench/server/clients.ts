@@ -1,8 +1,8 @@
 /**
  * Many clients in one process of their own, which only look at when events arrive. Arguments: URL, run, number of clients, kind: `follow`
- * (all channels, from now on), `stall` (asks for the whole log as well, then reads nothing, and connects anew every few seconds),
- * `idle` (says hello), `replay` (the log from its beginning, up to so many events). Tells its parent `ready`, and when asked
- * what happened since it was asked last.
+ * (all channels, from now on), `watch` (the same, with whole pictures), `stall` (asks for the whole log as well, then reads nothing, and
+ * connects anew every few seconds), `idle` (says hello), `replay` (the log from its beginning, up to so many events). Tells its parent
+ * `ready`, forgets what happened when it gets `begin`, and tells what happened since when it gets `tell`.
  */
 import { WebSocket } from 'ws';
 import { clock, quantile } from './synthetic.ts';
@@ -33,10 +33,11 @@ async function connect(): Promise<WebSocket> {
   await next('hello');
   if (kind === 'idle' || kind === 'replay') return socket;
   for (const [i, channel] of channels.entries()) {
-    socket.send(JSON.stringify({ op: 'subscribe', id: i + 1, run, channel, from: 'latest' }));
+    const images = kind === 'watch' && channel === 'images' ? { images: 'full' } : {};
+    socket.send(JSON.stringify({ op: 'subscribe', id: i + 1, run, channel, from: 'latest', ...images }));
     await next('subscribed');
   }
-  if (kind === 'follow') socket.on('message', measure);
+  if (kind !== 'stall') socket.on('message', measure);
   else {
     // The past fills all buffers on the way at once.
     socket.send(JSON.stringify({ op: 'subscribe', id: 99, run, channel: 'log', from: 'earliest' }));
@@ -65,6 +66,9 @@ function tell(): void {
     ...{ deliveries: delays.length, dropped, p50: quantile(delays, 0.5), p99: quantile(delays, 0.99) },
     lagP99: quantile(lags, 0.99),
   });
+}
+
+function forget(): void {
   delays = [];
   lags = [];
   dropped = 0;
@@ -93,9 +97,10 @@ setInterval(() => {
   last = now;
 }, 10);
 process.send?.('ready');
-process.on('message', () => {
+process.on('message', (message) => {
   const [socket] = sockets;
   if (kind === 'replay' && socket) void replay(socket);
+  else if (message === 'begin') forget();
   else tell();
 });
 process.on('disconnect', () => process.exit());

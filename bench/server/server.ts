@@ -25,11 +25,15 @@ const short = seconds < 20;
 /** Idle clients, clients that follow, events that are replayed. */
 const [idle, clients, replayed] = short ? [50, 10, 2000] : [1000, 100, 100_000];
 const rate = 200;
+/** Before each part that is measured. */
+const settleMs = 1000;
 
 interface Child extends Disposable {
   readonly process: ChildProcess;
   /** Its first message. */
   readonly first: unknown;
+  /** What happens from now on is what it will tell of. */
+  begin(): void;
   ask(): Promise<unknown>;
 }
 
@@ -43,6 +47,7 @@ async function start(file: string, ...args: readonly (string | number)[]): Promi
   return {
     process: child,
     first,
+    begin: () => void child.send('begin'),
     ask: async () => {
       child.send('tell');
       const [answer] = await once(child, 'message');
@@ -122,7 +127,9 @@ async function following<T>(
   using followers = await start('clients.ts', urlOf(server), run, count, 'follow');
   const { process: writer } = await start('writer.ts', join(runs, run), rate);
   const part = async (forSeconds: number): Promise<Received> => {
-    await followers.ask(); // what came before
+    // Summing up the part before has kept the clients from reading, and whoever came or went has taken the processor.
+    await sleep(settleMs);
+    followers.begin();
     await sleep(1000 * forSeconds);
     return (await followers.ask()) as Received;
   };
@@ -157,7 +164,6 @@ async function stallEffect(runs: string) {
     const without = () => part(partSeconds);
     const withOne = async () => {
       using _stalled = await start('clients.ts', urlOf(server), 'stall', 1, 'stall');
-      await sleep(500);
       return await part(partSeconds);
     };
     const p99Ratios: number[] = [];
@@ -191,7 +197,7 @@ async function trainerSpeed(runs: string) {
         ...{ stepSeconds: rounded(stepSeconds), rolloutsPerSecond: rounded(rolloutsPerSecond) },
       };
     }
-    if (message.url !== undefined) clients = await start('clients.ts', message.url, 'trained', 10, 'follow');
+    if (message.url !== undefined) clients = await start('clients.ts', message.url, 'trained', 10, 'watch');
     else clients?.[Symbol.dispose]();
     trainer.send('done');
   }

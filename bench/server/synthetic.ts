@@ -6,7 +6,7 @@ export const clock = (): number => performance.timeOrigin + performance.now();
 
 /** The smallest value that a share `q` of all does not exceed. */
 export const quantile = (values: readonly number[], q: number): number =>
-  [...values].sort((a, b) => a - b)[Math.ceil(q * values.length) - 1] ?? Number.NaN;
+  Float64Array.from(values).sort()[Math.ceil(q * values.length) - 1] ?? Number.NaN;
 
 const words = 'a photo of two red circles left of a small blue square'.split(' ');
 
