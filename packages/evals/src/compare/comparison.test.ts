@@ -120,6 +120,12 @@ describe('a comparison', () => {
     expect(text).toContain('detector was trained on detector, the judge itself');
     expect(text).toMatch(/hacked raised its own reward \(hacked: \+1\.\d+ \[/);
     expect(text).toContain('One seed: the intervals are over prompts alone');
+    // A reward that has a name goes by it.
+    const named = judged.map((entry) => {
+      const config = { rewards: [{ use: 'clip-score', name: entry.arm, weight: 1 }] };
+      return { ...entry, record: { ...entry.record, started: { ...entry.record.started, config } } };
+    });
+    expect(compareRewards(named).verdict.join('\n')).toBe(text);
   });
 
   it('leaves out of all runs what one could not judge', () => {

@@ -144,11 +144,11 @@ function armResult(values: ArmValues, { runs, judged, scales }: Context): ArmRes
   };
 }
 
-/** Ids of the rewards that a run was trained with. */
+/** The rewards that a run was trained with, by the names that its judges have. */
 function rewardNamesOf(run: ComparedRun | undefined): readonly string[] {
   const config = run?.record.started.config;
   const entries: readonly unknown[] = isRecord(config) && Array.isArray(config.rewards) ? config.rewards : [];
-  return entries.flatMap((entry) => (isRecord(entry) && entry.weight !== 0 ? [String(entry.use)] : []));
+  return entries.flatMap((entry) => (isRecord(entry) && entry.weight !== 0 ? [String(entry.name ?? entry.use)] : []));
 }
 
 /** Of the last tenth of the steps, at least one. */

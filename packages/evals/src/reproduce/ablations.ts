@@ -6,7 +6,7 @@ import { changeOf, differenceOf, folders, levelOf, type Runs, scaleFor } from '.
 import type { ArmRuns, Reproduction, Role } from './reproduction.ts';
 import { tenthsOf } from './rewards.ts';
 import { intervalRow, scoreName } from './scores.ts';
-import { type Cell, changeValue, claim, resultValue, type Section } from './section.ts';
+import { type Cell, changeValue, claim, measured, resultValue, type Section } from './section.ts';
 
 const tables: readonly { readonly role: Role; readonly title: string; readonly note: string }[] = [
   {
@@ -112,11 +112,13 @@ function settingRow(
           ...source,
           runs: folders(runs, reference),
         }),
-    `${brief(tenths[0] ?? null)} to ${brief(tenths.at(-1) ?? null)}`,
-    brief(lastTenth(runs, 'kl')),
-    brief(100 * lastTenth(runs, 'duplicates')),
-    endsOf(runs),
-    duration(runs.reduce((sum, { record }) => sum + (record.ended?.seconds ?? 0), 0) / runs.length),
+    ...[
+      `${brief(tenths[0] ?? null)} to ${brief(tenths.at(-1) ?? null)}`,
+      brief(lastTenth(runs, 'kl')),
+      brief(100 * lastTenth(runs, 'duplicates')),
+      endsOf(runs),
+      duration(runs.reduce((sum, { record }) => sum + (record.ended?.seconds ?? 0), 0) / runs.length),
+    ].map((text) => measured(text, source.runs)),
   ];
 }
 

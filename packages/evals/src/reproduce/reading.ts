@@ -6,7 +6,7 @@ import { scaleOf } from '../numbers.ts';
 import { folders } from './estimates.ts';
 import { type ArmRuns, nameOf, type Reproduction } from './reproduction.ts';
 import { mainArms } from './scores.ts';
-import { type Cell, changeValue, claim, type Section } from './section.ts';
+import { type Cell, changeValue, claim, measured, type Section } from './section.ts';
 
 const scale = scaleOf([0, 1]);
 
@@ -14,12 +14,15 @@ export function readingSection(reproduction: Reproduction): Section {
   const arms = mainArms(reproduction);
   const columns = arms.map((arm) => ({ arm, ...crossedMeans(examChanges(arm.runs, arm.arm)) }));
   const bases = [...new Set(arms.map(({ base }) => base))];
-  const starts = bases.map((base) => ({ base, rows: startOf(arms.find((arm) => arm.base === base)) }));
+  const starts = bases.map((base) => {
+    const first = arms.find((arm) => arm.base === base);
+    return { base, rows: startOf(first), runs: folders(first?.runs.slice(0, 1) ?? []) };
+  });
   const kinds = [...new Set(columns.flatMap(({ strata }) => [...strata.keys()]))];
   const row = (kind: string): readonly Cell[] => [
     kind,
-    String(columns[0]?.strata.get(kind)?.n ?? '-'),
-    ...starts.map(({ rows }) => rows.get(kind) ?? '-'),
+    measured(String(columns[0]?.strata.get(kind)?.n ?? '-'), folders(arms[0]?.runs ?? [])),
+    ...starts.map(({ rows, runs }) => measured(rows.get(kind) ?? '-', runs)),
     ...columns.map(({ arm, strata }) => changeValue(strata.get(kind), { scale, runs: folders(arm.runs) })),
   ];
   return {
@@ -41,7 +44,7 @@ export function readingSection(reproduction: Reproduction): Section {
           ...kinds.map(row),
           [
             'mean of the kinds',
-            String(columns[0]?.overall.n ?? '-'),
+            measured(String(columns[0]?.overall.n ?? '-'), folders(arms[0]?.runs ?? [])),
             ...starts.map(() => ''),
             ...columns.map(({ arm, overall }) => changeValue(overall, { scale, runs: folders(arm.runs) })),
           ],

@@ -35,6 +35,7 @@ interface JsonValueRow {
   readonly row: string;
   readonly column: string;
   readonly text: string;
+  /** Of an estimate. */
   readonly mean: number;
   readonly interval: readonly [number, number] | null;
   readonly runs: readonly string[];
@@ -82,11 +83,33 @@ describe('the report of a reproduction', () => {
     // Nothing was right before: no gain can be said of it.
     expect(cellOf(gains, 'Second bench', 'GvU (weak base): gain, %')).toBeUndefined();
     const words = sectionOf(json, 'What words are worth to the reward');
-    expect(words.tables[0]?.values.filter(({ row, column }) => row === 'count' && column === 'change')).toHaveLength(2);
+    expect(cellOf(words, 'count', 'change by removing')?.mean).toBeGreaterThan(0);
+    expect(cellOf(words, 'count', 'change by replacing')?.mean).toBeLessThan(0);
     expect(json.runs).toHaveLength(places.length);
     const known = new Set([...places.map(({ folder }) => folder), 'words-weak', 'words-regular']);
     const values = json.sections.flatMap((section: JsonSection) => section.tables.flatMap((table) => table.values));
     expect(values.length).toBeGreaterThan(80);
+    // What has no estimate is there too, with the runs that it was read off.
+    expect(cellOf(words, 'count', 'whole above replaced, %')).toMatchObject({
+      text: expect.stringMatching(/^100\.0 \[/),
+    });
+    expect(cellOf(sectionOf(json, 'The reward over training'), 'GvU (weak base)', '10')).toMatchObject({
+      text: '0.495',
+      runs: ['weak-gvu-seed1', 'weak-gvu-seed2', 'weak-gvu-seed3'],
+    });
+    expect(cellOf(sectionOf(json, 'Reading before and after'), 'reading: colours', 'weak base')?.runs).toEqual([
+      'weak-gvu-seed1',
+    ]);
+    expect(cellOf(sectionOf(json, 'Ablations'), 'Live', 'KL')).toMatchObject({
+      text: '0.0195',
+      runs: ['weak-live-seed1'],
+    });
+    // No two numbers of a table go by the same row and column.
+    for (const { tables } of json.sections)
+      for (const table of tables as JsonSection['tables']) {
+        const places = table.values.map(({ row, column }) => `${row} | ${column}`);
+        expect(new Set(places).size, table.title).toBe(places.length);
+      }
     for (const { runs } of values) {
       expect(runs.length).toBeGreaterThan(0);
       for (const run of runs) expect(known).toContain(run);

@@ -7,7 +7,7 @@ import type { RunRecord } from '../run-record.ts';
 import { changeOf, folders, type Runs, scaleFor } from './estimates.ts';
 import { nameOf, type Reproduction } from './reproduction.ts';
 import { mainArms, scoreName } from './scores.ts';
-import { type Cell, changeValue, claim, type Section } from './section.ts';
+import { type Cell, changeValue, claim, measured, type Section } from './section.ts';
 
 /** The paper's reward, which judges the drawings of all runs here. */
 const selfReward = 'gvu';
@@ -38,7 +38,7 @@ export function rewardSection(reproduction: Reproduction): Section {
         head: ['trained with', ...Array.from({ length: 10 }, (_, i) => String(i + 1)), `held-out: ${selfReward}`],
         rows: arms.map((arm): readonly Cell[] => [
           nameOf(arm),
-          ...tenthsOf(arm.runs).map((value) => brief(value)),
+          ...tenthsOf(arm.runs).map((value) => measured(brief(value), folders(arm.runs))),
           changeValue(judged.includes(arm) ? changeOf(arm.runs, { score: selfReward }).overall : undefined, {
             scale: scaleFor(arm.runs, selfReward),
             runs: folders(arm.runs),

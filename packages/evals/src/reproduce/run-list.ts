@@ -5,7 +5,7 @@ import { comparisonOf } from '../score-table.ts';
 import { nameOf, type Reproduction } from './reproduction.ts';
 import { tenthsOf } from './rewards.ts';
 import { scoreName } from './scores.ts';
-import { type Cell, changeValue, resultValue, type Section } from './section.ts';
+import { type Cell, changeValue, measured, resultValue, type Section } from './section.ts';
 
 export function runSection(reproduction: Reproduction): Section {
   const score = scoreName(reproduction);
@@ -55,16 +55,16 @@ export function runSection(reproduction: Reproduction): Section {
               base,
               String(seed),
               comparison ? resultValue(after, change?.difference, { scale: comparison.scale, runs: [folder] }) : '-',
-              `${brief(tenths[0] ?? null)} to ${brief(tenths.at(-1) ?? null)}`,
+              measured(`${brief(tenths[0] ?? null)} to ${brief(tenths.at(-1) ?? null)}`, [folder]),
               all?.difference
                 ? changeValue(
                     { n: all.before.n, standardError: null, ...all.difference },
                     { scale: scaleOf([0, 1]), runs: [folder] },
                   )
                 : '-',
-              String(record.steps.length),
-              record.ended?.reason ?? 'not ended',
-              duration(record.ended?.seconds ?? null),
+              measured(String(record.steps.length), [folder]),
+              measured(record.ended?.reason ?? 'not ended', [folder]),
+              measured(duration(record.ended?.seconds ?? null), [folder]),
             ];
           }),
         ),

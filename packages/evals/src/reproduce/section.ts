@@ -9,7 +9,8 @@ import type { Html } from '../report/html.ts';
 
 export interface Value {
   readonly text: string;
-  readonly estimate: MeanEstimate;
+  /** Absent for what is no mean over prompts: metrics, shares, times. */
+  readonly estimate?: MeanEstimate;
   /** Folders of the runs that it was computed from. */
   readonly runs: readonly string[];
 }
@@ -41,6 +42,11 @@ export interface Section {
 export interface ValueSource {
   readonly scale: Scale;
   readonly runs: readonly string[];
+}
+
+/** What was read off runs without an estimate; a dash needs none. */
+export function measured(text: string, runs: readonly string[]): Cell {
+  return text === '-' ? text : { text, runs };
 }
 
 /** `+3.1 [+1.2, +5.0]`, without brackets where there is no interval; `-` where nothing is known. */

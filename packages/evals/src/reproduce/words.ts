@@ -4,7 +4,7 @@ import { type Scale, scaleOf } from '../numbers.ts';
 import { wilsonInterval } from '../proportion.ts';
 import { type IntervalRow, intervalChart } from '../report/interval-chart.ts';
 import type { Reproduction } from './reproduction.ts';
-import { type Cell, changeValue, claim, levelValue, type Section } from './section.ts';
+import { type Cell, changeValue, claim, levelValue, measured, type Section } from './section.ts';
 import type { ReadWording } from './wordings.ts';
 import type { WordsResult } from './words-file.ts';
 
@@ -40,23 +40,23 @@ export function wordSection({ words }: Reproduction): Section {
           'tests',
           'whole',
           'removed',
-          'change',
+          'change by removing',
           'replaced',
-          'change',
+          'change by replacing',
           'whole above replaced, %',
         ],
         rows: kinds.map((kind): readonly Cell[] => {
           const own = result.list.filter((test) => test.kind === kind);
           return [
             kind,
-            String(levels.full.get(kind)?.n ?? 0),
-            String(own.length),
+            measured(String(levels.full.get(kind)?.n ?? 0), source.runs),
+            measured(String(own.length), source.runs),
             levelValue(levels.full.get(kind), source),
             levelValue(levels.removed.get(kind), source),
             changeValue(differences.removed.get(kind), source),
             levelValue(levels.replaced.get(kind), source),
             changeValue(differences.replaced.get(kind), source),
-            shareText(own),
+            measured(shareText(own), source.runs),
           ];
         }),
         total: false,
