@@ -1,5 +1,5 @@
 /** Training on checkpoints of real architectures, tiny ones, as their users begin: a directory and a file of prompts, nothing else. */
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { access, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { openSafetensors, readTensors, toNumbers } from '@gvu/onnx';
@@ -76,6 +76,27 @@ describe.each(models)('$backend', ({ backend, model, flags }) => {
     expect(stderr).toContain(`the backend '${backend}' comes with none`);
     expect(stderr).toContain('--prompts FILE');
   });
+});
+
+test('what a reward would show that the model cannot read is refused before the run has a folder', slow, async () => {
+  // The paper's preset reads decoded pictures, which X-Omni has none of without a decoder.
+  const model = [
+    '--backend',
+    'x-omni',
+    '--model',
+    join(fixtures, 'x-omni-tiny'),
+    '--set',
+    'backend.options.imageSize=64',
+  ];
+  const given = ['train', ...model, '--prompts', 'prompts.txt', '--preset', 'gvu-paper', '--out', 'refused', ...small];
+  for (const flags of [['--dry-run'], []]) {
+    const { code, stderr } = await gvu([...given, ...flags], { cwd: folder });
+    expect(code).toBe(1);
+    expect(stderr).toContain(
+      'GVU_REWARD_REPRESENTATION: The judge cannot read retokenised-pixels; it reads emitted-tokens.',
+    );
+  }
+  await expect(access(join(folder, 'refused'))).rejects.toMatchObject({ code: 'ENOENT' });
 });
 
 test('listing the plugins does not load the engine', slow, async () => {

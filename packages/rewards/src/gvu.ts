@@ -153,8 +153,10 @@ function selfReward({ name, form, range }: SelfReward, options: GvuOptions & { a
 }
 
 /** What the judge is shown. Throws GVU_REWARD_REPRESENTATION. */
-export function chooseRepresentation(reader: Reader, asked: Representation | undefined): Representation {
-  const { representations } = reader;
+export function chooseRepresentation(
+  { representations }: Pick<Reader, 'representations'>,
+  asked: Representation | undefined,
+): Representation {
   const chosen = asked ?? representations[0];
   if (chosen !== undefined && representations.includes(chosen)) return chosen;
   throw rewardErrors.error(

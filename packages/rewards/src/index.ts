@@ -1,6 +1,15 @@
 export { rewardErrors } from './errors.ts';
 export type { Gate } from './gate.ts';
-export { type GvuOptions, type GvuPmiOptions, gvu, gvuConfig, gvuLog, gvuPmi, gvuPmiConfig } from './gvu.ts';
+export {
+  chooseRepresentation,
+  type GvuOptions,
+  type GvuPmiOptions,
+  gvu,
+  gvuConfig,
+  gvuLog,
+  gvuPmi,
+  gvuPmiConfig,
+} from './gvu.ts';
 export * from './image-level/index.ts';
 export { type JpegSizeOptions, jpegSize, jpegSizeConfig } from './jpeg-size.ts';
 export { type LikelihoodForm, type LikelihoodOptions, promptLikelihood } from './prompt-likelihood.ts';

@@ -3,9 +3,9 @@
  * All problems with options are reported at once, before anything heavy begins.
  */
 import { type Contribution, coreErrors, isGvuError, isRecord, type JsonValue, type PluginHost } from '@gvu/core';
-import { backends } from '@gvu/models';
+import { type Backend, backends, type Representation } from '@gvu/models';
 import type { Runtime } from '@gvu/onnx';
-import { type RewardDeps, type RewardEntry, rewards } from '@gvu/rewards';
+import { chooseRepresentation, type RewardDeps, type RewardEntry, rewards } from '@gvu/rewards';
 import { algorithms, exams, prompts, type RunConfig, type RunParts, runConfig } from '@gvu/rl';
 import { cliErrors } from '../errors.ts';
 import { assign, type JsonObject } from './merge.ts';
@@ -192,10 +192,31 @@ export async function createParts(host: PluginHost, config: RunConfig, runtime: 
     rewards: entries(config.rewards),
     judges: entries(evaluation.rewards),
   };
-  // Last, so that nothing fails after it that would leave it open.
-  return {
-    runtime,
-    backend: await host.create(backends, backend.use, { options: backend.options, deps: { runtime } }),
-    ...light,
-  };
+  // Last, so that nothing else fails after it that would leave it open.
+  const opened = await host.create(backends, backend.use, { options: backend.options, deps: { runtime } });
+  try {
+    checkRepresentations(opened, [...config.rewards, ...(evaluation.rewards ?? [])]);
+  } catch (error) {
+    await opened[Symbol.asyncDispose]();
+    throw error;
+  }
+  return { runtime, backend: opened, ...light };
+}
+
+const representations: readonly unknown[] = [
+  'emitted-tokens',
+  'retokenised-pixels',
+  'features',
+] satisfies Representation[];
+
+/**
+ * Rewards are made when a run has its folder and its states. What they would show the model is known before: throws
+ * GVU_REWARD_REPRESENTATION where it cannot read that.
+ */
+function checkRepresentations(backend: Backend, entries: RunConfig['rewards']): void {
+  const isKnown = (asked: unknown): asked is Representation => representations.includes(asked);
+  for (const { options } of entries) {
+    const { representation } = toRecord(options);
+    if (isKnown(representation)) chooseRepresentation(backend, representation);
+  }
 }
