@@ -86,7 +86,9 @@ export async function createServer(given: ServerOptions): Promise<RunServer> {
   });
   const http: Server = tls ? secureServer(tls) : createHttpServer();
   http.on('request', (request, response) => {
-    answerHttp(request, response, { runs, tokens, origins, pages: options.pages }).catch((error) => {
+    const address = request.socket.remoteAddress ?? 'unknown';
+    const onRefused = (reason: string) => log({ event: 'refused', address, reason });
+    answerHttp(request, response, { runs, tokens, origins, pages: options.pages, onRefused }).catch((error) => {
       log({ event: 'failed', error });
       response.destroy();
     });
@@ -104,8 +106,8 @@ export async function createServer(given: ServerOptions): Promise<RunServer> {
   });
 
   function refusalOf(request: IncomingMessage): { readonly status: string; readonly reason: string } | undefined {
-    if (!origins.hostAllowed(request)) return { status: '403 Forbidden', reason: `host ${request.headers.host}` };
-    if (!origins.originAllowed(request)) return { status: '403 Forbidden', reason: `origin ${request.headers.origin}` };
+    const foreign = origins.refusal(request);
+    if (foreign !== undefined) return { status: '403 Forbidden', reason: foreign };
     if (connections.size < limits.connections) return undefined;
     return { status: '503 Service Unavailable', reason: `${connections.size} connections` };
   }

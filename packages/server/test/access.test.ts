@@ -209,6 +209,14 @@ test('pictures by HTTP: with a token, by exact names only, for ever the same', a
   expect(await get('/')).toMatchObject({ status: 200, body: '<p>hi' });
   expect((await get('/', undefined, { method: 'POST' })).status).toBe(405);
   expect((await get('/', undefined, { host: 'evil.example' })).status).toBe(403);
+  // Whoever was turned away, and nobody else.
+  const reasons = set.logged.map((entry) => (entry.event === 'refused' ? entry.reason : entry.event));
+  expect(reasons).toEqual([
+    'a token is needed',
+    'a token is needed',
+    'the token is not known, or not for reading',
+    'host evil.example',
+  ]);
 });
 
 const openssl = spawnSync('openssl', ['version']).status === 0;

@@ -23,14 +23,21 @@ export class Origins {
     this.#hosts = loopback ? new Set(loopbackNames) : undefined;
   }
 
+  /** Why a request is not let through; undefined when it is. */
+  refusal(request: IncomingMessage): string | undefined {
+    if (!this.#hostAllowed(request)) return `host ${request.headers.host}`;
+    if (!this.#originAllowed(request)) return `origin ${request.headers.origin}`;
+    return undefined;
+  }
+
   /** Whether the request names the server by a name that is its own. */
-  hostAllowed({ headers }: IncomingMessage): boolean {
+  #hostAllowed({ headers }: IncomingMessage): boolean {
     if (this.#hosts === undefined) return true;
     const name = headers.host?.replace(/:\d+$/, '').toLowerCase();
     return name === undefined || this.#hosts.has(name);
   }
 
-  originAllowed({ headers, socket }: IncomingMessage): boolean {
+  #originAllowed({ headers, socket }: IncomingMessage): boolean {
     const { origin, host } = headers;
     if (origin === undefined || this.#allowed.has(origin)) return true;
     const scheme = 'encrypted' in socket ? 'https' : 'http';

@@ -27,6 +27,8 @@ export interface HttpOptions {
   readonly tokens: Tokens;
   readonly origins: Origins;
   readonly pages: Pages | undefined;
+  /** Is told why a request was turned away: a foreign page, or a token that is not known. */
+  readonly onRefused: (reason: string) => void;
 }
 
 interface Answer {
@@ -55,7 +57,11 @@ export async function answerHttp(
 
 async function answerOf(request: IncomingMessage, options: HttpOptions): Promise<Answer> {
   const { origins, pages } = options;
-  if (!origins.hostAllowed(request) || !origins.originAllowed(request)) return plain(403, 'Not allowed from here.');
+  const foreign = origins.refusal(request);
+  if (foreign !== undefined) {
+    options.onRefused(foreign);
+    return plain(403, 'Not allowed from here.');
+  }
   if (request.method !== 'GET' && request.method !== 'HEAD')
     return plain(405, 'Only GET and HEAD.', { allow: 'GET, HEAD' });
   const [path = '/'] = (request.url ?? '/').split('?');
@@ -69,10 +75,13 @@ async function answerOf(request: IncomingMessage, options: HttpOptions): Promise
 async function picture(
   request: IncomingMessage,
   { run, name }: { readonly run: string; readonly name: string },
-  { runs, tokens }: HttpOptions,
+  { runs, tokens, onRefused }: HttpOptions,
 ): Promise<Answer> {
   const token = /^Bearer (.+)$/i.exec(request.headers.authorization ?? '')?.[1];
-  if (!tokens.scopesOf(token)?.has('read')) return plain(401, 'A token is needed.', { 'www-authenticate': 'Bearer' });
+  if (!tokens.scopesOf(token)?.has('read')) {
+    onRefused(token === undefined ? 'a token is needed' : 'the token is not known, or not for reading');
+    return plain(401, 'A token is needed.', { 'www-authenticate': 'Bearer' });
+  }
   try {
     const bytes = await new RunPictures(runs.directoryOf(run)).load(name, 'full');
     const headers = {
