@@ -248,5 +248,7 @@ test('the server tells of itself and of runs that come and end', async () => {
   expect(await next('server.runs')).toMatchObject({ data: { runs: [{ run: 'a', state: 'open' }] } });
   log.append('run.ended', { step: 1, reason: 'finished', message: '', seconds: 1 });
   expect(await next('server.runs')).toMatchObject({ data: { runs: [{ state: 'ended', reason: 'finished' }] } });
+  log.append('run.resumed', { step: 0 });
+  expect(await next('server.runs')).toMatchObject({ data: { runs: [{ run: 'a', state: 'open' }] } });
   expect(await next('server.stats')).toMatchObject({ data: { connections: 1, subscriptions: 1 } });
 });

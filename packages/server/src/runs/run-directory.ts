@@ -17,7 +17,8 @@ export class RunDirectory {
   readonly path: string;
   /** Epochs by identity of the file. */
   readonly #epochs = new Map<string, string>();
-
+  /** By run, what the end of its log said when it was last written: it is looked for every second, and most runs have long ended. */
+  readonly #ends = new Map<string, { readonly written: string; readonly reason: string | undefined }>();
   readonly #steered: (() => ReadonlyMap<string, Steered>) | undefined;
 
   /** `steered`: which runs can be steered at this moment. */
@@ -46,11 +47,14 @@ export class RunDirectory {
     const directory = join(this.path, run);
     const path = join(directory, 'events.jsonl');
     try {
-      const { size, mtime, ino, birthtimeMs } = await stat(path);
+      const { size, mtime, mtimeMs, ino, birthtimeMs } = await stat(path);
       const identity = `${run} ${ino} ${birthtimeMs}`;
       const epoch = this.#epochs.get(identity) ?? (await tailEvents(directory)).epoch;
       this.#epochs.set(identity, epoch);
-      const reason = await endReason(path, size);
+      const written = `${identity} ${size} ${mtimeMs}`;
+      const known = this.#ends.get(run);
+      const reason = known?.written === written ? known.reason : await endReason(path, size);
+      this.#ends.set(run, { written, reason });
       const steered = this.#steered?.().get(run);
       return {
         run,
