@@ -67,7 +67,7 @@ function textTable({ head, rows, total }: SectionTable): TextTable {
   return { head, rows: rows.map((row) => row.map(textOf)), total };
 }
 
-/** From which runs the numbers of a table are, column by column, or row by row where that says it shorter. */
+/** From which runs the numbers of a table are, by columns that have the same. */
 function runsText({ head, rows }: SectionTable): string {
   const columns = new Map<string, Set<string>>();
   for (const row of rows)
@@ -83,7 +83,11 @@ function runsText({ head, rows }: SectionTable): string {
     rows.every(([first]) => [...columns.values()].some((known) => known.has(textOf(first ?? ''))))
   )
     return '';
-  const lists = [...columns].map(([column, known]) => [column, [...known].join(', ')] as const);
-  if (new Set(lists.map(([, text]) => text)).size === 1) return ` Runs: ${lists[0]?.[1]}.`;
-  return ` Runs: ${lists.map(([column, text]) => `${column}: ${text}`).join('; ')}.`;
+  const byRuns = new Map<string, string[]>();
+  for (const [column, known] of columns) {
+    const runs = [...known].join(', ');
+    byRuns.set(runs, [...(byRuns.get(runs) ?? []), column]);
+  }
+  const lists = [...byRuns].map(([runs, own]) => (byRuns.size === 1 ? runs : `${own.join(', ')}: ${runs}`));
+  return ` Runs: ${lists.join('; ')}.`;
 }

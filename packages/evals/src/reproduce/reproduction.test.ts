@@ -182,6 +182,9 @@ describe('the report of a reproduction', () => {
       page.match(/<img /g)?.length,
     );
     for (const { title } of json.sections) for (const text of [page, markdown]) expect(text).toContain(title);
+    expect(markdown).toContain(
+      'Runs: n, GvU \\(weak base\\): weak-gvu-seed1, weak-gvu-seed2, weak-gvu-seed3; weak base: weak-gvu-seed1;',
+    );
     expect(page).not.toMatch(/NaN|undefined/);
     expect(markdown).not.toMatch(/NaN|undefined/);
   });

@@ -133,7 +133,7 @@ async function judged(items: readonly Item[], { options, signal }: Request): Pro
           'GVU_REWARD_HTTP',
           `The judge at '${withoutSecrets(options.url)}' ${failure.message}, attempt ${attempt + 1}.`,
           {
-            hint: 'Look at the judge; what it should be sent and give is in the description of the reward.',
+            hint: 'Look at the judge; docs/guides/rewards.md says what it is sent and what it should give.',
             cause,
           },
         );
