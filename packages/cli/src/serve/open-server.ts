@@ -3,7 +3,7 @@ import type { PluginHost } from '@gvu/core';
 import { dashboardPages } from '@gvu/dashboard';
 import { createServer, type RunServer, type ServerLogEntry, type ServerOptions } from '@gvu/server';
 import { note } from '../terminal/terminal.ts';
-import { accessAt, defaultPort, type ListenOptions, pageUrl, readTls } from './options.ts';
+import { accessAt, defaultPort, type ListenOptions, pageUrl, reachableUrl, readTls } from './options.ts';
 
 export interface OpenServer extends AsyncDisposable {
   /** What to tell the user: the addresses of the page. */
@@ -31,8 +31,9 @@ export async function openServer({ host: plugins, ...offer }: Offer, listen: Lis
     ...(plugins && { plugins: () => pluginsOf(plugins) }),
   };
   const server = await start(options, listen.port);
-  const lines = [`Watch:   ${pageUrl(server.url, watchToken)}`];
-  if (controlToken !== undefined) lines.push(`Control: ${pageUrl(server.url, controlToken)}`);
+  const url = reachableUrl(server.url);
+  const lines = [`Watch:   ${pageUrl(url, watchToken)}`];
+  if (controlToken !== undefined) lines.push(`Control: ${pageUrl(url, controlToken)}`);
   return { lines, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
 }
 

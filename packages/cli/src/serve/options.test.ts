@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { accessAt, pageUrl } from './options.ts';
+import { accessAt, pageUrl, reachableUrl } from './options.ts';
 
 test('on loopback everybody may watch, and control takes a token', () => {
   for (const host of ['127.0.0.1', 'localhost', '::1', '127.1.2.3']) {
@@ -28,4 +28,19 @@ test('the environment may say which', () => {
 test('tokens are behind the # of an address, never in its query', () => {
   expect(pageUrl('http://127.0.0.1:1', undefined)).toBe('http://127.0.0.1:1');
   expect(pageUrl('http://127.0.0.1:1', 'a&b')).toBe('http://127.0.0.1:1/#token=a%26b');
+});
+
+test('a server at all addresses is shown at one that others can open', () => {
+  const at = (address: string, internal: boolean) => {
+    const common = { address, internal, netmask: '', mac: '', cidr: null };
+    return address.includes(':')
+      ? ({ ...common, family: 'IPv6', scopeid: 0 } as const)
+      : ({ ...common, family: 'IPv4' } as const);
+  };
+  const interfaces = { lo: [at('127.0.0.1', true)], eth0: [at('fe80::1', false), at('192.168.0.7', false)] };
+  expect(reachableUrl('https://0.0.0.0:8642', interfaces)).toBe('https://192.168.0.7:8642');
+  expect(reachableUrl('http://[::]:1', interfaces)).toBe('http://192.168.0.7:1');
+  expect(reachableUrl('http://0.0.0.0:1', { lo: interfaces.lo })).toBe('http://127.0.0.1:1');
+  for (const url of ['http://127.0.0.1:1', 'http://[::1]:1', 'https://lab.example:443'])
+    expect(reachableUrl(url, interfaces)).toBe(url);
 });

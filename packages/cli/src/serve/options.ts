@@ -1,6 +1,7 @@
 /** Where a server listens and who may do what there: the options of `gvu serve`, and what they come to. */
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { networkInterfaces } from 'node:os';
 import type { AccessToken, Scope } from '@gvu/server';
 import { Option } from 'commander';
 import { wholeNumber } from '../commands/shared-options.ts';
@@ -77,4 +78,13 @@ export function accessAt(
 /** The address of the page; the token is behind the `#`, which browsers keep to themselves. */
 export function pageUrl(url: string, token: string | undefined): string {
   return token === undefined ? url : `${url}/#token=${encodeURIComponent(token)}`;
+}
+
+/** Where others find a server: one that listens at all addresses, at the first of this machine that is not loopback. */
+export function reachableUrl(url: string, interfaces = networkInterfaces()): string {
+  const { protocol, hostname, port } = new URL(url);
+  if (hostname !== '0.0.0.0' && hostname !== '[::]') return url;
+  const all = Object.values(interfaces).flatMap((list) => list ?? []);
+  const address = all.find(({ family, internal }) => family === 'IPv4' && !internal)?.address ?? '127.0.0.1';
+  return `${protocol}//${address}:${port}`;
 }
