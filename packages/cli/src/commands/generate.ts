@@ -4,7 +4,9 @@ import { randomStream } from '@gvu/core';
 import type { Pixels } from '@gvu/models';
 import { Command, Option } from 'commander';
 import type { ModelOptions } from '../model/open-model.ts';
+import { StatusLine } from '../terminal/status-line.ts';
 import { note, print, printJson, screenOf } from '../terminal/terminal.ts';
+import { duration } from '../terminal/time.ts';
 import { modelOptions } from './model-options.ts';
 import { examples, wholeNumber } from './shared-options.ts';
 
@@ -23,7 +25,7 @@ export function generateCommand(): Command {
   const command = new Command('generate')
     .summary('draw prompts as PNG files')
     .description(
-      'Draws each prompt, writes PNG files, enlarged so that they can be looked at, and one sheet with all of them.\n' +
+      'Draws each prompt, writes PNG files, enlarged so that they can be looked at, and one sheet with all of them, a row for each prompt.\n' +
         'Prompt, seed, number and weights decide the drawing: a file of the same name from before is replaced.',
     )
     .argument('<prompts...>', 'what is to be drawn')
@@ -60,10 +62,18 @@ async function generate(prompts: readonly string[], options: GenerateOptions): P
   await makeDirectory(out);
   // The place of the prompt in the list does not count: with others beside it, a prompt is drawn the same.
   const stream = (use: string) => randomStream(seed, `cli/${use}`);
-  const requests = prompts.flatMap((prompt) => Array.from({ length: count }, (_, sample) => ({ prompt, sample })));
-  const images = await withModel(options, async ({ backend, adapter }) => {
-    const done: Pixels[] = [];
+  const names = fileNames(prompts);
+  const requests = prompts.flatMap((prompt, i) =>
+    Array.from({ length: count }, (_, sample) => {
+      return { prompt, sample, file: join(out, `${names[i] ?? ''}-${seed}-${sample + 1}.png`) };
+    }),
+  );
+  const images: Pixels[] = [];
+  await withModel(options, async ({ backend, adapter }) => {
+    using status = new StatusLine(screenOf(process.stderr));
+    const beganMs = performance.now();
     for (let start = 0; start < requests.length; start += batchSize) {
+      if (start > 0) status.show(progress(start, requests.length, (performance.now() - beganMs) / 1000));
       const batch = requests.slice(start, start + batchSize);
       const drawings = await backend.draw(
         batch.map(({ prompt, sample }) => ({ prompt, randomness: stream('draw').at(sample) })),
@@ -72,35 +82,36 @@ async function generate(prompts: readonly string[], options: GenerateOptions): P
       const pictures = drawings.map(({ tokens, prompt }, i) => {
         return { tokens, prompt, randomness: stream('decode').at(batch[i]?.sample ?? 0) };
       });
-      done.push(...(await backend.decode(pictures)));
+      // Written at once: what is drawn is not lost with what comes after it.
+      for (const [i, image] of (await backend.decode(pictures)).entries()) {
+        const { file } = batch[i] ?? {};
+        if (file !== undefined) await writePng(file, enlarge(image, scale));
+        images.push(image);
+      }
     }
-    return done;
   });
 
-  const names = fileNames(prompts);
-  const rows = prompts.map((prompt, i) => {
-    return { prompt, name: names[i] ?? '', images: images.slice(i * count, (i + 1) * count) };
-  });
   const screen = screenOf(process.stdout);
-  for (const { prompt, name, images: drawn } of rows) {
-    if (screen.live && screen.color && json === undefined) print(`\n${prompt}\n${preview(drawn, screen)}\n`);
-    for (const [i, image] of drawn.entries()) {
-      const file = join(out, `${name}-${seed}-${i + 1}.png`);
-      await writePng(file, enlarge(image, scale));
+  const rows = prompts.map((prompt, i) => ({ label: prompt, images: images.slice(i * count, (i + 1) * count) }));
+  for (const [i, { label, images: drawn }] of rows.entries()) {
+    if (screen.live && screen.color && json === undefined) print(`\n${label}\n${preview(drawn, screen)}\n`);
+    for (const { file, prompt, sample } of requests.slice(i * count, (i + 1) * count)) {
       if (json === undefined) print(file);
-      else printJson({ file, prompt, seed, sample: i });
+      else printJson({ file, prompt, seed, sample });
     }
   }
   if (images.length < 2) return;
-  const sheet = contactSheet(
-    rows.map((row) => row.images),
-    { scale, maxPixels: maxMegapixels * 1e6 },
-  );
+  const sheet = contactSheet(rows, { scale, maxPixels: maxMegapixels * 1e6 });
   if (sheet === undefined) return note(`There is no sheet: ${images.length} drawings are too many for one.`);
   const file = join(out, 'sheet.png');
   await writePng(file, sheet);
   if (json === undefined) print(file);
   else note(`All drawings: ${file}`);
+}
+
+function progress(done: number, all: number, seconds: number): string {
+  const rate = done / seconds;
+  return `drawing ${done}/${all}  ${rate.toPrecision(3)} drawings/s  ${duration((all - done) / rate)} left`;
 }
 
 /** The words of each prompt as a file name that every system takes; a number tells apart those that would be the same. */
