@@ -32,6 +32,11 @@ beforeAll(async () => {
   const { code, stdout, stderr } = await run(['pretrain', '--out', 'pretrained', '--threads', '1', ...set]);
   expect(code, stderr).toBe(0);
   expect(stdout).toMatch(/^regular: pretrained\/regular$/m);
+  expect(stdout).toMatch(/^drawings: pretrained\/drawings\.png$/m);
+  const sheet = decode(await readFile(join(folder, 'pretrained', 'drawings.png')));
+  // Eleven categories below each other, with two models side by side.
+  expect(sheet.width).toBe(4 * (2 + 2 * 66));
+  expect(sheet.height).toBeGreaterThan(11 * 4 * 66);
 }, 240_000);
 afterAll(async () => {
   await rm(folder, { recursive: true });

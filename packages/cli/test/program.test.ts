@@ -72,7 +72,10 @@ test('a check of a plugin finds every problem; those of GvU are found from anywh
     expect(checked.stdout).toContain(code);
   }
   expect(own).toMatchObject({ code: 0, stderr: '' });
-  const names = JSON.parse(own.stdout).contributions.map(({ kind, id }: Record<string, string>) => `${kind}/${id}`);
+  const { contributions } = JSON.parse(own.stdout);
+  const silent = contributions.filter(({ description }: Record<string, string>) => !description);
+  expect(silent).toEqual([]);
+  const names = contributions.map(({ kind, id }: Record<string, string>) => `${kind}/${id}`);
   expect(names).toEqual(expect.arrayContaining(['backends/shapes', 'rewards/gvu', 'algorithms/grpo', 'prompts/file']));
 });
 

@@ -1,5 +1,6 @@
 /** Recipes that make a backend's weights from nothing: plugins provide them below `gvu.contributes.pretrainings`. */
 import { contributionPoint } from '@gvu/core';
+import type { Pixels } from './backend.ts';
 import type { BackendDeps } from './backends.ts';
 
 /** Its options are the recipe, which with the seed in them decides the weights. */
@@ -29,6 +30,8 @@ export interface PretrainingResult {
   readonly report: string;
   /** Directories of models, by name, that the backend can open. */
   readonly models: Readonly<Record<string, string>>;
+  /** What the models draw, to be looked at: rows of pictures of one size, each with what it shows. */
+  readonly drawings?: readonly { readonly label: string; readonly images: readonly Pixels[] }[];
 }
 
 export const pretrainings = contributionPoint<Pretraining, BackendDeps>({

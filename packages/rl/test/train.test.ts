@@ -419,6 +419,9 @@ it('plans what it is going to do', () => {
     evaluation: { times: 4, drawings: 8 },
   });
   expect(lines.join('\n')).toContain('16 drawings');
+  const blind = planRun(toyParts(runtime), toyConfig({ steps: 10, evaluation: { every: 4, perTag: 0 } }));
+  expect(blind.json).toMatchObject({ evaluation: { times: 0, drawings: 0 } });
+  expect(blind.lines.join('\n')).toMatch(/^evaluation +none: no prompts are held out/m);
 });
 
 function missing(): never {

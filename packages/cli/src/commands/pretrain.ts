@@ -1,7 +1,9 @@
 /** `gvu pretrain`: makes the weights of a backend from nothing. */
+import { join } from 'node:path';
 import type { JsonValue } from '@gvu/core';
 import { Command } from 'commander';
 import { assign, type JsonObject, parseAssignment } from '../config/merge.ts';
+import type { SheetRow } from '../images/contact-sheet.ts';
 import { Stopped } from '../terminal/failure.ts';
 import { onInterrupt } from '../terminal/interrupt.ts';
 import { StatusLine } from '../terminal/status-line.ts';
@@ -57,7 +59,7 @@ async function pretrain(recipe: string, options: PretrainOptions): Promise<void>
   using interrupt = onInterrupt('Writing a checkpoint.');
   using status = new StatusLine(screenOf(process.stderr));
   try {
-    const { report, models } = await pretraining.run({
+    const { report, models, drawings } = await pretraining.run({
       folder: options.out,
       signal: interrupt.signal,
       onProgress: ({ stage, step, steps, metrics, stepsPerSecond, secondsLeft }) => {
@@ -68,12 +70,13 @@ async function pretrain(recipe: string, options: PretrainOptions): Promise<void>
       },
     });
     status.clear();
-    if (options.json) printJson({ report, models } satisfies JsonValue);
+    const sheet = drawings && (await writeSheet(drawings, options.out));
+    if (options.json) printJson({ report, models, ...(sheet !== undefined && { sheet }) } satisfies JsonValue);
     else
       print(
         `${report}\n${Object.entries(models)
           .map(([name, path]) => `\n${name}: ${path}`)
-          .join('')}`,
+          .join('')}${sheet === undefined ? '' : `\ndrawings: ${sheet}`}`,
       );
   } catch (error) {
     if (!interrupt.signal.aborted) throw error;
@@ -81,4 +84,15 @@ async function pretrain(recipe: string, options: PretrainOptions): Promise<void>
     note('');
     throw new Stopped('Stopped. The same command goes on from here.');
   }
+}
+
+/** Undefined when the pictures are too many for a sheet. */
+async function writeSheet(rows: readonly SheetRow[], folder: string): Promise<string | undefined> {
+  const { contactSheet } = await import('../images/contact-sheet.ts');
+  const { maxMegapixels, writePng } = await import('../images/image-file.ts');
+  const sheet = contactSheet(rows, { scale: 4, maxPixels: maxMegapixels * 1e6 });
+  if (sheet === undefined) return undefined;
+  const file = join(folder, 'drawings.png');
+  await writePng(file, sheet);
+  return file;
 }

@@ -32,7 +32,7 @@ export function planRun(
     trainingPrompt(prompts, config, { step: 0, group }),
   );
   const known = [...heldOut, ...(prompts.listed ?? first)];
-  const evaluations = perTag === 0 ? 0 : 2 + (every > 0 ? Math.max(0, Math.ceil(config.steps / every) - 1) : 0);
+  const evaluations = heldOut.length === 0 ? 0 : 2 + (every > 0 ? Math.max(0, Math.ceil(config.steps / every) - 1) : 0);
 
   const programOptions = {
     policy: backend.trainable,
@@ -98,7 +98,9 @@ function linesOf(
     `adapter      LoRA of rank ${adapter.rank} on ${adapter.targets.join(', ')}: ${count(trainable)} trainable values`,
     `a step       ${step.prompts} prompts, ${step.drawings} drawings, ${count(step.decisions)} decisions, ${step.updates} update${step.updates === 1 ? '' : 's'}, each of ${passes}`,
     `the run      ${run.steps} steps: ${count(run.drawings)} drawings, ${count(run.updates)} updates`,
-    `evaluation   ${evaluation.times} times ${evaluation.drawings} drawings of ${evaluation.prompts} held-out prompts`,
+    evaluation.times === 0
+      ? 'evaluation   none: no prompts are held out, so the run will have no score'
+      : `evaluation   ${evaluation.times} times ${evaluation.drawings} drawings of ${evaluation.prompts} held-out prompts`,
     `memory       weights ${size(gradient?.weightBytes ?? 0)}, adapter and optimiser ${size(memory.optimiserBytes)}, and at most one of: gradient ${size(memory.gradientActivationBytes)}, log-probabilities ${size(memory.logProbActivationBytes)}`,
     '             counted, not measured: ONNX Runtime takes some tens of percent more, and Node some 100 MB',
   ];

@@ -29,13 +29,14 @@ const bytesOf = (name: string, base: string) => readFile(join(folder, name, base
 describe('pretrain', () => {
   it('ends with the same bits after interruptions, and refuses to go on with another run', async () => {
     await using runtime = await Runtime.create({ threads: 1 });
-    const whole = await pretrain(runtime, options, { folder: join(folder, 'whole') });
+    const { report: whole, drawings } = await pretrain(runtime, options, { folder: join(folder, 'whole') });
 
     // Stopped in the middle of each stage, and of two points of the curve.
     for (const [stage, at] of [
       ['tokenizer', 20],
       ['weak', 20],
       ['regular', 20],
+      ['evaluation', 2],
     ] as const) {
       const stop = new AbortController();
       const run = pretrain(runtime, options, {
@@ -51,7 +52,16 @@ describe('pretrain', () => {
     await expect(pretrain(runtime, other, { folder: join(folder, 'parts') })).rejects.toThrow(
       expect.objectContaining({ code: 'GVU_SHAPES_RESUME' }),
     );
-    const resumed = await pretrain(runtime, options, { folder: join(folder, 'parts') });
+    const seen: string[] = [];
+    const { report: resumed } = await pretrain(runtime, options, {
+      folder: join(folder, 'parts'),
+      onProgress: ({ stage, step, steps }) => seen.push(`${stage} ${step}/${steps}`),
+    });
+    // No step of a stage that was over is made again; the evaluation is told of part by part.
+    expect(seen).toEqual([1, 2, 3, 4, 5, 6, 7].map((part) => `evaluation ${part}/7`));
+    const prompts = drawings.regular.map(({ entry }) => entry.metadata.prompt);
+    expect(new Set(prompts).size).toBe(11);
+    expect(drawings.weak.map(({ entry }) => entry.metadata.prompt)).toEqual(prompts);
 
     for (const base of ['regular', 'weak']) expect(await bytesOf('parts', base)).toEqual(await bytesOf('whole', base));
     expect(await bytesOf('whole', 'weak')).not.toEqual(await bytesOf('whole', 'regular'));

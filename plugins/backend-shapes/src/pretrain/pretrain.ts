@@ -16,6 +16,7 @@ import { type BackboneTraining, backboneStage, backboneValues } from './backbone
 import {
   type BestOfScores,
   bestOf,
+  type JudgedDrawing,
   judgedDrawings,
   overall,
   reconstructionScore,
@@ -106,8 +107,14 @@ export interface RunOptions {
   readonly signal?: AbortSignal;
 }
 
+export interface Pretrained {
+  readonly report: PretrainReport;
+  /** The first drawing in each category: of both models the same prompts, with the same random numbers. */
+  readonly drawings: Readonly<Record<'regular' | 'weak', readonly JudgedDrawing[]>>;
+}
+
 /** Runs the whole recipe, or the rest of it. Throws GVU_SHAPES_RESUME when the folder holds another run. */
-export async function pretrain(runtime: Runtime, options: PretrainOptions, run: RunOptions): Promise<PretrainReport> {
+export async function pretrain(runtime: Runtime, options: PretrainOptions, run: RunOptions): Promise<Pretrained> {
   const { seed, tokenizer, weak, regular, evaluation } = options;
   const { folder, onProgress, signal } = run;
   const config = shapesConfig(options.config);
@@ -137,46 +144,80 @@ export async function pretrain(runtime: Runtime, options: PretrainOptions, run: 
   const regularRun = await trainStage(runtime, third, training);
   await keep('regular', regularRun.values);
 
-  const baseReport = async (name: 'regular' | 'weak', { seconds, curve }: StageReport): Promise<BaseReport> => ({
-    training: { seconds, curve },
-    ...(await evaluateBase(await openModel(runtime, join(folder, name)), catalogue, { seed, evaluation })),
-  });
+  const parts = evaluationParts(run);
+  const [weakModel, regularModel] = [
+    await openModel(runtime, join(folder, 'weak')),
+    await openModel(runtime, join(folder, 'regular')),
+  ];
+  const reconstruction = await parts.run(() =>
+    reconstructionScore(weakModel, catalogue, { seed, split: 'held-out', tests: evaluation.tests }),
+  );
+  const weakScores = await evaluateBase(weakModel, catalogue, { seed, evaluation, parts });
+  const regularScores = await evaluateBase(regularModel, catalogue, { seed, evaluation, parts });
   const report: PretrainReport = {
     options,
     parameters: [...pixels, ...backboneValues(config, regularRun.values)]
       .filter(([name]) => !name.startsWith('auxiliary.'))
       .reduce((sum, [, { data }]) => sum + data.length, 0),
-    reconstruction: await reconstructionScore(await openModel(runtime, join(folder, 'weak')), catalogue, {
-      seed,
-      split: 'held-out',
-      tests: evaluation.tests,
-    }),
+    reconstruction,
     tokenizer: { seconds: tokenizerRun.seconds, curve: tokenizerRun.curve },
-    weak: await baseReport('weak', weakRun),
-    regular: await baseReport('regular', regularRun),
+    weak: { training: { seconds: weakRun.seconds, curve: weakRun.curve }, ...weakScores.report },
+    regular: { training: { seconds: regularRun.seconds, curve: regularRun.curve }, ...regularScores.report },
   };
   await writeFile(join(folder, 'report.json'), `${JSON.stringify(report, undefined, 2)}\n`);
-  return report;
+  return { report, drawings: { regular: regularScores.drawings, weak: weakScores.drawings } };
 }
 
-/** Everything that the report says of one base, on held-out prompts. */
-export async function evaluateBase(
+/** Of the evaluation: how well the tokenizer does, and for each base drawing, reading and the best of eight. */
+const evaluationSteps = 7;
+
+/** Counts the parts of the evaluation as the steps of a stage, between which it can be stopped. */
+function evaluationParts({ onProgress, signal }: Pick<RunOptions, 'onProgress' | 'signal'>) {
+  const start = performance.now();
+  let step = 0;
+  return {
+    async run<T>(part: () => Promise<T>): Promise<T> {
+      signal?.throwIfAborted();
+      const result = await part();
+      step++;
+      const stepsPerSecond = step / Math.max((performance.now() - start) / 1000, 1e-9);
+      const secondsLeft = (evaluationSteps - step) / stepsPerSecond;
+      onProgress?.({ stage: 'evaluation', step, steps: evaluationSteps, metrics: {}, stepsPerSecond, secondsLeft });
+      return result;
+    },
+  };
+}
+
+interface BaseEvaluation {
+  readonly seed: number;
+  readonly evaluation: EvaluationSizes;
+  readonly parts: ReturnType<typeof evaluationParts>;
+}
+
+/** Everything that the report says of one base, on held-out prompts, and its first drawing in each category. */
+async function evaluateBase(
   model: ShapesModel,
   catalogue: Catalogue,
-  { seed, evaluation }: { seed: number; evaluation: EvaluationSizes },
-): Promise<Omit<BaseReport, 'training'>> {
+  { seed, evaluation, parts }: BaseEvaluation,
+): Promise<{ report: Omit<BaseReport, 'training'>; drawings: readonly JudgedDrawing[] }> {
   const heldOut = { seed, split: 'held-out' } as const;
-  const scores = scoresByCategory(
-    await judgedDrawings(model, catalogue, { ...heldOut, perCategory: evaluation.perCategory }),
+  const all = await parts.run(() =>
+    judgedDrawings(model, catalogue, { ...heldOut, perCategory: evaluation.perCategory }),
   );
-  return {
-    overall: overall(scores),
-    categories: Object.fromEntries(scores),
-    reading: await readingScores(
+  const scores = scoresByCategory(all);
+  const reading = await parts.run(() =>
+    readingScores(
       modelReader(model),
       { world: model.config.world, catalogue },
       { ...heldOut, tests: evaluation.tests },
     ),
-    bestOfEight: await bestOf(model, catalogue, { ...heldOut, prompts: evaluation.bestOf, size: 8 }),
+  );
+  const bestOfEight = await parts.run(() =>
+    bestOf(model, catalogue, { ...heldOut, prompts: evaluation.bestOf, size: 8 }),
+  );
+  const tagOf = ({ entry }: JudgedDrawing) => entry.metadata.tag;
+  return {
+    report: { overall: overall(scores), categories: Object.fromEntries(scores), reading, bestOfEight },
+    drawings: all.filter((drawing, i) => all.findIndex((other) => tagOf(other) === tagOf(drawing)) === i),
   };
 }

@@ -20,7 +20,7 @@ process.once('SIGINT', () => stop.abort());
 await using runtime = await Runtime.create({ threads: Number(values.threads), cacheLimit: 16 });
 try {
   const recipe = { ...defaultRecipe, ...JSON.parse(values.recipe) };
-  const report = await pretrain(runtime, recipe, { folder, signal: stop.signal, onProgress: printProgress });
+  const { report } = await pretrain(runtime, recipe, { folder, signal: stop.signal, onProgress: printProgress });
   process.stdout.write(`${reportText(report)}\n`);
 } catch (error) {
   if (!stop.signal.aborted) throw error;

@@ -106,7 +106,8 @@ export async function trainStage(runtime: Runtime, stage: Stage, options: TrainO
       onProgress?.({ ...point, stage: name, steps, stepsPerSecond, secondsLeft: (steps - done) / stepsPerSecond });
     }
     await snapshots[done]?.(await variables.read());
-    if (done % checkpointEvery === 0 || signal?.aborted) {
+    // After the last step too: a later stage that is stopped must not cost this one.
+    if (done % checkpointEvery === 0 || done === steps || signal?.aborted) {
       const state = { step: done, curve, pending: Object.fromEntries(gathered), seconds: seconds() };
       await writeCheckpoint(file, variables, { stage, ...state });
     }
