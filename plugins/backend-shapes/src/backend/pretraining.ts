@@ -4,7 +4,7 @@ import type { BackendDeps, Pretraining, PretrainingResult } from '@gvu/models';
 import type { JudgedDrawing } from '../pretrain/evaluate-drawing.ts';
 import { type Pretrained, type PretrainOptions, pretrain } from '../pretrain/pretrain.ts';
 import { reportText } from '../pretrain/report.ts';
-import { imageSize } from '../world/index.ts';
+import { fromPlanes } from './planes.ts';
 
 export function shapesPretraining(recipe: PretrainOptions, { runtime }: BackendDeps): Pretraining {
   return {
@@ -30,9 +30,7 @@ function drawingRows({ regular, weak }: Pretrained['drawings']): NonNullable<Pre
     const other = weak[i];
     return {
       label: `${prompt}: regular ${verdict(drawing)}, weak ${verdict(other)}`,
-      images: [drawing, ...(other === undefined ? [] : [other])].map(({ pixels }) => {
-        return { width: imageSize, height: imageSize, data: pixels };
-      }),
+      images: [drawing, ...(other === undefined ? [] : [other])].map(({ pixels }) => fromPlanes(pixels)),
     };
   });
 }
