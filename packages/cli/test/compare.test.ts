@@ -1,11 +1,14 @@
-/** `gvu compare` from end to end, on a model of a few thousand weights: two seeds, three rewards, two steps. */
+/** `gvu compare` from end to end, on a model of a few thousand weights: two seeds, three rewards, two steps; and watched, killed, resumed. */
 import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { readComparison } from '@gvu/evals';
+import { readComparison, readRun } from '@gvu/evals';
+import { Client, type RunSummary, type SubscriptionItem } from '@gvu/server/client';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
 import { plannedRuns, readPlan } from '../src/compare/plan.ts';
 import { runCli } from '../src/program.ts';
+import { type Ended, gvu } from './run-gvu.ts';
 
 const slow = { timeout: 600_000 };
 let folder: string;
@@ -104,3 +107,76 @@ it('trains each reward with each seed, goes on where it was stopped, and says wh
   // Another comparison must not get into the same folder.
   expect(await compare('--reward', 'gvu', '--reward', 'random', '--seeds', '2')).toBe(2);
 });
+
+it('--serve shows each run while it trains; killed, it goes on to the same result', slow, async () => {
+  const asked = [
+    ...['detector', 'random'].flatMap((reward) => ['--reward', reward]),
+    ...['--seeds', '1', '--steps', '30', '--prompts-per-step', '2', '--group-size', '2', '--threads', '1'],
+    ...['--model', join(folder, 'pretrained', 'regular')],
+    // A tiny model's drawings hardly differ, and may all earn the same.
+    ...set({ 'evaluation.perTag': 3, 'evaluation.tests': 4, 'evaluation.images': 0, 'guards.idleSteps': 0 }),
+    ...set({ 'checkpoint.every': 2, 'guards.maxKl': 1e6 }),
+  ];
+  const watched = join(folder, 'watched');
+  let kill = () => {};
+  let running: Promise<Ended> | undefined;
+  const url = await new Promise<string>((resolve, reject) => {
+    running = gvu(['compare', '--out', watched, '--serve', '--port', '0', '--quiet', ...asked], {
+      onStderr: (text, child) => {
+        kill = () => child.kill('SIGKILL');
+        const found = /^Watch: +(\S+)/m.exec(text)?.[1];
+        if (found) resolve(found);
+      },
+    });
+    running.then(({ stderr }) => reject(new Error(stderr)), reject);
+  });
+
+  // As the dashboard does: which runs there are is told, and each is followed from when it is there.
+  using client = new Client({ url: url.replace('http', 'ws'), WebSocket });
+  const stateOf = async (run: string, state: RunSummary['state']) => {
+    for await (const item of client.subscribe({ channel: 'server', from: 'latest' })) {
+      // What was before is asked for.
+      const runs = item.kind === 'start' ? (await client.request('runs', {})).runs : toldRuns(item);
+      if (runs.some((each) => each.run === run && each.state === state)) return;
+    }
+    throw new Error(`the server said nothing of ${run}`);
+  };
+  const steps = async (run: string, count: number) => {
+    const seen: number[] = [];
+    for await (const item of client.subscribe({ run, channel: 'metrics', from: 'earliest' })) {
+      if (isStep(item)) seen.push(item.data.step);
+      if (seen.length === count) return seen;
+    }
+    return seen;
+  };
+  await stateOf('detector-seed1', 'open');
+  expect(await steps('detector-seed1', 30)).toEqual(Array.from({ length: 30 }, (_, i) => i + 1));
+  await stateOf('detector-seed1', 'ended');
+  await stateOf('random-seed1', 'open');
+  expect(await steps('random-seed1', 3)).toEqual([1, 2, 3]);
+  kill();
+  expect((await running)?.code).toBeNull();
+  const done = await readFile(join(watched, 'detector-seed1', 'events.jsonl'), 'utf8');
+  expect((await readRun(join(watched, 'random-seed1'))).ended).toBeNull();
+
+  const results = async (directory: string, ...options: readonly string[]) => {
+    const { code, stdout, stderr } = await gvu(['compare', '--out', directory, '--threads', '1', '--json', ...options]);
+    expect(code, stderr).toBe(0);
+    const { arms, pairs, verdict } = JSON.parse(stdout);
+    return { pairs, verdict, arms: arms.map(({ seconds: _, ...arm }: { seconds: unknown }) => arm) };
+  };
+  const resumed = await results(watched);
+  expect(await readFile(join(watched, 'detector-seed1', 'events.jsonl'), 'utf8')).toBe(done);
+  expect(await readFile(join(watched, 'random-seed1', 'events.jsonl'), 'utf8')).toContain('run.resumed');
+  expect((await readRun(join(watched, 'random-seed1'))).ended).toMatchObject({ reason: 'finished', step: 30 });
+  expect(resumed).toEqual(await results(join(folder, 'undisturbed'), ...asked));
+});
+
+function isStep(item: SubscriptionItem): item is SubscriptionItem & { readonly data: { readonly step: number } } {
+  return item.kind === 'event' && item.type === 'step';
+}
+
+function toldRuns(item: SubscriptionItem): readonly RunSummary[] {
+  if (item.kind !== 'event' || item.type !== 'server.runs') return [];
+  return (item.data as unknown as { readonly runs: readonly RunSummary[] }).runs;
+}
