@@ -1,10 +1,15 @@
-/** Fixtures of this package: below `fixtures/` of the repository, or below what the environment variable GVU_FIXTURES names. */
-import { readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+/**
+ * Fixtures of this package, which `tools/fixtures` makes: below what the environment variable GVU_FIXTURES names if they are there, or else
+ * below `fixtures/` of the repository.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { openSafetensors, readTensors, type TensorData, toNumbers } from '@gvu/onnx';
 
-export function fixture(...path: readonly string[]): string {
-  return join(resolve(process.env.GVU_FIXTURES ?? join(import.meta.dirname, '../../../fixtures')), ...path);
+export function fixture(name: string, ...path: readonly string[]): string {
+  const own = join(import.meta.dirname, '../../../fixtures', name);
+  const given = join(resolve(process.env.GVU_FIXTURES ?? dirname(own)), name);
+  return join(existsSync(given) ? given : own, ...path);
 }
 
 /** What the references of `clip-tiny` gave, and what they were given. */

@@ -128,7 +128,7 @@ it('logits of a drawing with its line ends, and of a reading', async () => {
     // The reference is a float32 result with an error of its own.
     const own = difference(theirs, exact.slice(-theirs.length));
     expect(own, `${name}: the reference must itself be right`).toBeLessThan(1e-4);
-    expect(difference(ours.slice(-theirs.length), theirs), name).toBeLessThan(Math.max(logitTolerance, 2 * own));
+    expect(difference(ours.slice(-theirs.length), theirs), name).toBeLessThan(logitTolerance + own);
   }
 });
 

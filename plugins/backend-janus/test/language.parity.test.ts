@@ -223,7 +223,7 @@ describe.each(targets)('on the %s target', (target) => {
     const expectGuided = (ours: readonly number[], truth: readonly number[], reference: readonly number[]) => {
       const own = difference(reference, truth);
       expect(own, 'the reference must itself be right').toBeLessThan((2 * weight - 1) * tolerance);
-      expectNear(ours, reference, Math.max(tolerance, 1.5 * own));
+      expectNear(ours, reference, tolerance + own);
     };
     expectGuided(first(found.guided), first(exact.guided), numbers(`gen.${how}.cfg_logits`));
     const chosen = (tensor: TensorData | undefined, half: number) => {
