@@ -80,6 +80,7 @@ interface Received {
 interface TrainerMessage {
   readonly url?: string;
   readonly ratios?: readonly number[];
+  readonly busyMs?: readonly number[];
   readonly stepSeconds?: number;
   readonly rolloutsPerSecond?: number;
 }
@@ -185,15 +186,16 @@ async function stallEffect(runs: string) {
 
 /** The speed of a trainer with 10 clients over that without a server. */
 async function trainerSpeed(runs: string) {
-  const [pairs, steps] = short ? [1, 3] : [12, 20];
+  const [pairs, steps] = short ? [1, 3] : [24, 5];
   const trainer = launch('trainer.ts', runs, 'trained', pairs, steps);
   let clients: Child | undefined;
   for (;;) {
     const message: TrainerMessage = (await once(trainer, 'message'))[0];
     if (message.ratios) {
-      const { ratios, stepSeconds = Number.NaN, rolloutsPerSecond = Number.NaN } = message;
+      const { ratios, busyMs = [], stepSeconds = Number.NaN, rolloutsPerSecond = Number.NaN } = message;
       return {
         ...{ ratio: median(ratios), ratios: ratios.map(rounded) },
+        ...{ serverShare: rounded(median(busyMs) / 1000 / stepSeconds), busyMs: busyMs.map(rounded) },
         ...{ stepSeconds: rounded(stepSeconds), rolloutsPerSecond: rounded(rolloutsPerSecond) },
       };
     }

@@ -1,8 +1,10 @@
 /**
  * A real training run that is sometimes watched: in every other block of steps a server runs in its process, as with `gvu train --serve`, and
  * the parent's clients follow it. Arguments: folder of the runs, run, pairs of blocks, steps of a block. Tells its parent `{ url }`
- * when it is to connect clients and `{ leave: true }` when they are to go, waits for an answer to each, and ends with `{ ratios }`: of
- * each pair the time without a server over that with one.
+ * when it is to connect clients and `{ leave: true }` when they are to go, waits for an answer to each, and ends with `{ ratios, busyMs }`:
+ * of each pair the time without a server over that with one, and for how many milliseconds more of each step the event loop was busy with
+ * one. Training computes in a worker and the server in the event loop: what is busy there is all that the server can take from training,
+ * and is seen where the speed of the machine changes by more than that.
  */
 import { basename, join } from 'node:path';
 import { readEvents } from '@gvu/core';
@@ -50,14 +52,24 @@ await using runtime = await Runtime.create({ device: 'cpu', cacheLimit: 32 });
 const parts = await createParts(host, config, runtime);
 await using _backend = parts.backend;
 const folder = join(runs, basename(run));
+/** Of each block: milliseconds in which the event loop was busy, from after its clients came or went. */
+const busy: number[] = [];
+let since = performance.eventLoopUtilization();
+function endBlock(): void {
+  busy.push(performance.eventLoopUtilization(since).active);
+}
 await train(parts, {
   config,
   folder,
-  beforeStep: ({ step }) => {
-    const watched = step >= warmUp && isWatched(blockOf(step));
-    return watched === (server !== undefined) ? undefined : change(watched);
+  beforeStep: async ({ step }) => {
+    if (step < warmUp || (step - warmUp) % block !== 0) return;
+    if (step > warmUp) endBlock();
+    const watched = isWatched(blockOf(step));
+    if (watched !== (server !== undefined)) await change(watched);
+    since = performance.eventLoopUtilization();
   },
 });
+endBlock();
 if (server) await change(false);
 
 const seconds: number[] = Array.from({ length: 2 * Number(pairs) }, () => 0);
@@ -70,6 +82,15 @@ const ratios = Array.from({ length: Number(pairs) }, (_, pair) => {
   const [first = Number.NaN, second = Number.NaN] = seconds.slice(2 * pair, 2 * pair + 2);
   return isWatched(2 * pair) ? second / first : first / second;
 });
+const busyMs = Array.from({ length: Number(pairs) }, (_, pair) => {
+  const [first = Number.NaN, second = Number.NaN] = busy.slice(2 * pair, 2 * pair + 2);
+  return (isWatched(2 * pair) ? first - second : second - first) / block;
+});
 const stepSeconds = seconds.reduce((sum, value) => sum + value, 0) / (steps - warmUp);
-process.send?.({ ratios, stepSeconds, rolloutsPerSecond: (config.promptsPerStep * config.groupSize) / stepSeconds });
+process.send?.({
+  ratios,
+  busyMs,
+  stepSeconds,
+  rolloutsPerSecond: (config.promptsPerStep * config.groupSize) / stepSeconds,
+});
 process.disconnect?.();
