@@ -138,7 +138,7 @@ describe('contributes', () => {
       folder: join(folder, 'run'),
       onProgress: ({ stage }) => stages.add(stage),
     });
-    expect([...stages]).toEqual(['tokenizer', 'weak', 'regular']);
+    expect([...stages]).toEqual(['tokenizer', 'weak', 'regular', 'evaluation']);
     expect(report).toContain('regular');
     const versions = await Promise.all(
       Object.values(models).map(async (path) => {
