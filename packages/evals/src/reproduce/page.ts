@@ -8,7 +8,7 @@ import { type Section, type SectionTable, textOf } from './section.ts';
 
 const title = 'GvU in miniature';
 const about =
-  "The tables and figures of the GvU paper (arXiv 2603.06043), made again by one command on a small world of shapes with a model of about a million weights. It does not reproduce the paper's numbers, which are of a model of seven billion; it shows what the method does where everything can be measured, and adds what the paper leaves out. Sentences below “seen” are computed: rise, fall and order are only said where the interval leaves out zero.";
+  "The tables and figures of the GvU paper (arXiv 2603.06043), made again by one command on a small world of shapes with a model of some two million weights. It does not reproduce the paper's numbers, which are of a model of seven billion; it shows what the method does where everything can be measured, and adds what the paper leaves out. Sentences below “seen” are computed: rise, fall and order are only said where the interval leaves out zero.";
 
 export function reproductionPage(sections: readonly Section[], facts: readonly Fact[]): string {
   const page = html`<!doctype html>
