@@ -230,6 +230,14 @@ describe('clipping', () => {
     ['not down, when the advantage is positive', Math.log(0.7), 1, { epsilon: 0.2 }, -0.7, undefined],
     ['not up, when the advantage is negative', Math.log(3), -1, { epsilon: 0.2 }, 3, undefined],
     ['but for delta', Math.log(3), -1, { epsilon: 0.2, delta: 2 }, 0, undefined],
+    [
+      'by a delta below the range, which is no clipping by it',
+      Math.log(1.3),
+      1,
+      { epsilon: 0.2, delta: 1.02 },
+      0,
+      undefined,
+    ],
   ] as const)('stops the gradient %s', async (_, logRatio, advantage, options, slope, metric) => {
     const { gradient, metrics } = await one(logRatio, advantage, options);
     expect(gradient[0]).toBeCloseTo(slope, 12);

@@ -71,7 +71,8 @@ export function clippedSurrogate(options: ClipOptions): Surrogate {
     const clipped = clip(ratio, 1 - epsilon, 1 + epsilonHigh);
     return {
       loss: neg(minimum(mul(free, advantages), mul(clipped, advantages))),
-      metrics: clipMetrics(terms, { low: 1 - epsilon, high: 1 + epsilonHigh }),
+      // Of the ratio that is left by `delta`, as TRL counts: what `delta` holds below the range is not clipped by it.
+      metrics: clipMetrics({ ...terms, ratio: free }, { low: 1 - epsilon, high: 1 + epsilonHigh }),
     };
   };
 }
