@@ -18,8 +18,8 @@ import {
   silu,
   type Target,
   type Tensor,
-  type TensorData,
   tensorData,
+  toNumbers,
 } from '@gvu/onnx';
 import type { Finding } from './examine.ts';
 
@@ -81,5 +81,5 @@ async function values(runtime: Runtime, target: Target, build: (graph: Graph) =>
   output('y', build(graph));
   await using session = await runtime.load(compile(graph));
   const { y } = await session.run<'y'>({});
-  return Array.from<number | bigint, number>((y satisfies TensorData).data, Number);
+  return toNumbers(y);
 }

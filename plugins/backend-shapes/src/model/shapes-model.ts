@@ -160,7 +160,7 @@ export class ShapesModel {
       { ...questionSequences(this.ids, questions, { questionLength }) },
       { variables: adapter?.variables, signal },
     );
-    logProbRows(policy, steps);
+    requireNumbers(policy);
     return inRows(words, steps).map((row) => {
       const end = row.indexOf(this.ids.words.end);
       return end < 0 ? row : row.slice(0, end);
@@ -198,14 +198,17 @@ function inRows({ data }: TensorData, length: number): number[][] {
   );
 }
 
-/** Throws GVU_MODEL_NAN: the likeliest of NaN is token 0, and no number behind it would say so. */
 function logProbRows(logProbs: TensorData, length: number): number[][] {
-  const rows = inRows(logProbs, length);
-  if (rows.some((row) => row.some(Number.isNaN)))
-    throw modelErrors.error('GVU_MODEL_NAN', 'The shapes model computes NaN.', {
-      hint: 'Its weights or its adapter are broken: get them again, or take an earlier checkpoint.',
-    });
-  return rows;
+  requireNumbers(logProbs);
+  return inRows(logProbs, length);
+}
+
+/** Throws GVU_MODEL_NAN: the likeliest of NaN is token 0, and no number behind it would say so. */
+function requireNumbers({ data }: TensorData): void {
+  if (!Array.from<number | bigint, number>(data, Number).some(Number.isNaN)) return;
+  throw modelErrors.error('GVU_MODEL_NAN', 'The shapes model computes NaN.', {
+    hint: 'Its weights or its adapter are broken: get them again, or take an earlier checkpoint.',
+  });
 }
 
 function bytesOf({ data }: TensorData): Uint8Array {
