@@ -97,49 +97,53 @@ interface Following {
 
 async function* follow(directory: string, { epoch, cursor, signal }: Following): AsyncGenerator<LogEvent> {
   const changes = new Changes(eventsPath(directory), signal);
-  let file: FileHandle | undefined;
+  let opened: OpenedLog | undefined;
   try {
     while (!signal?.aborted) {
+      // One look at the file whenever it may have changed: a reader shares its processor with the writer.
+      const named = await statLog(directory);
       // A run directory that was deleted and made anew has another file under the same name.
-      if (file === undefined || (await isReplaced(file, directory, cursor))) {
-        await file?.close();
-        file = undefined; // closed once only, should the next line fail
-        file = await reopen(directory, epoch, cursor);
+      if (opened?.ino !== named.ino || opened.dev !== named.dev || named.size < cursor.position) {
+        await opened?.file.close();
+        opened = undefined; // closed once only, should the next line fail
+        opened = await reopen(directory, epoch, cursor);
       }
-      for (let more = true; more; ) {
-        const { events, next } = await readBatch(file, cursor);
+      // What is appended from here on is noticed as a change.
+      while (cursor.position < named.size) {
+        const { events, next } = await readBatch(opened.file, cursor);
+        if (events.length === 0) break;
         for (const event of events) {
           if (signal?.aborted) return;
           yield event;
         }
         cursor = next;
-        more = events.length > 0;
       }
       await changes.next();
     }
   } finally {
     changes[Symbol.dispose]();
-    await file?.close();
+    await opened?.file.close();
   }
 }
 
-async function isReplaced(file: FileHandle, directory: string, cursor: Cursor): Promise<boolean> {
-  const [opened, named] = [await file.stat(), await statLog(directory)];
-  return opened.ino !== named.ino || opened.dev !== named.dev || opened.size < cursor.position;
+interface OpenedLog {
+  readonly file: FileHandle;
+  readonly ino: number;
+  readonly dev: number;
 }
 
-async function reopen(directory: string, epoch: string, cursor: Cursor): Promise<FileHandle> {
+async function reopen(directory: string, epoch: string, cursor: Cursor): Promise<OpenedLog> {
   const opened = await openLog(directory);
   try {
     if (opened.epoch !== epoch) throw otherEpoch(epoch, opened.epoch);
-    const { size } = await opened.file.stat();
+    const { size, ino, dev } = await opened.file.stat();
     if (size < cursor.position) {
       throw coreErrors.error(
         'GVU_LOG_OFFSET',
         `The log has only ${size} bytes left; ${cursor.position} had been read.`,
       );
     }
-    return opened.file;
+    return { file: opened.file, ino, dev };
   } catch (error) {
     await opened.file.close();
     throw error;
@@ -164,7 +168,7 @@ async function openLog(directory: string): Promise<{ file: FileHandle; epoch: st
   }
 }
 
-async function statLog(directory: string): Promise<{ ino: number; dev: number }> {
+async function statLog(directory: string): Promise<{ ino: number; dev: number; size: number }> {
   try {
     return await stat(eventsPath(directory));
   } catch (cause) {
