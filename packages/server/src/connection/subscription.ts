@@ -12,6 +12,8 @@ import type { Outbox } from './outbox.ts';
 
 /** Of one frame of events; about what a socket takes at once. */
 const batchBytes = 1 << 16;
+/** Pictures that are read side by side and sent in one go. */
+const batchPictures = 16;
 
 export interface SubscriptionOptions {
   readonly outbox: Outbox;
@@ -75,7 +77,7 @@ export class Subscription implements FeedSubscriber, Disposable {
         this.#deliverSlowly(events).then(this.#idle, (error) => this.end(error));
         return;
       }
-      this.#deliver(events, { recent: true });
+      this.#deliver(events);
     }
     if (this.#next >= this.#feed.head) this.#live = true;
   }
@@ -117,16 +119,18 @@ export class Subscription implements FeedSubscriber, Disposable {
     this.#options.outbox.message({ op: 'dropped', id: this.#wish.id, from, to: offset, reason });
   }
 
-  #deliver(events: readonly EncodedEvent[], { recent }: { readonly recent: boolean }): void {
+  #deliver(events: readonly EncodedEvent[]): void {
     const { outbox, statistics } = this.#options;
     this.#next = (events.at(-1)?.offset ?? this.#next) + 1;
     const wanted = this.#wanted(events);
-    if (wanted.length === 0) return;
+    const [first, last] = [wanted[0], wanted.at(-1)];
+    if (!first || !last) return;
     const { id } = this.#wish;
-    outbox.sendText(recent && wanted === events ? this.#feed.recent.frame(id, events) : eventsFrame(id, wanted));
+    const make = () => eventsFrame(id, wanted);
+    const whole = wanted.length === last.offset - first.offset + 1;
+    outbox.sendText(whole ? this.#feed.recent.shared(`${id} ${first.offset} ${last.offset}`, make) : make());
     statistics.events += wanted.length;
-    const [{ timeMs } = { timeMs: Number.NaN }] = wanted;
-    if (this.#live) statistics.addDelay(Date.now() - timeMs);
+    if (this.#live) statistics.addDelay(Date.now() - first.timeMs);
   }
 
   #wanted(events: readonly EncodedEvent[]): readonly EncodedEvent[] {
@@ -138,8 +142,8 @@ export class Subscription implements FeedSubscriber, Disposable {
   async #deliverSlowly(recent: readonly EncodedEvent[] | undefined): Promise<void> {
     const events = recent ?? (await this.#readHistory());
     if (this.#closed) return;
-    if (!this.#binary) this.#deliver(events, { recent: false });
-    else for (const event of this.#wanted(events)) if (!(await this.#deliverPicture(event))) return;
+    if (!this.#binary) this.#deliver(events);
+    else if (!(await this.#deliverPictures(this.#wanted(events)))) return;
     // Nothing of this batch is left, also when the last of it was not wanted.
     this.#next = Math.max(this.#next, (events.at(-1)?.offset ?? -1) + 1);
     if (this.#next >= (this.#feed.recent.from ?? this.#feed.head)) await this.#closeReader();
@@ -163,26 +167,40 @@ export class Subscription implements FeedSubscriber, Disposable {
   }
 
   /** False when there is no room for more now, or the client has gone. */
-  async #deliverPicture(event: EncodedEvent): Promise<boolean> {
+  async #deliverPictures(events: readonly EncodedEvent[]): Promise<boolean> {
+    const { pictures } = this.#feed;
+    if (!pictures) return true;
+    const size = this.#wish.images === 'thumbnail' ? 'thumbnail' : 'full';
+    for (let first = 0; first < events.length; first += batchPictures) {
+      if (!this.#options.outbox.hasRoom) return false;
+      const batch = events.slice(first, first + batchPictures);
+      const loaded = await Promise.all(
+        // Its file may be lost: then the name is all that there is.
+        batch.map(({ picture }) => picture && pictures.load(picture.name, size).catch(() => undefined)),
+      );
+      if (this.#closed) return false;
+      for (const [i, event] of batch.entries()) if (!this.#deliverPicture(event, loaded[i])) return false;
+    }
+    return true;
+  }
+
+  #deliverPicture(event: EncodedEvent, bytes: Uint8Array | undefined): boolean {
     const { offset, seq, timeMs, picture } = event;
     const { outbox, statistics } = this.#options;
-    const { pictures } = this.#feed;
     if (!outbox.hasRoom) return false;
-    if (!picture || !pictures) return true;
-    const thumbnail = this.#wish.images === 'thumbnail';
-    const bytes = await pictures.load(picture.name, thumbnail ? 'thumbnail' : 'full').catch(() => undefined);
-    if (this.#closed) return false;
     this.#next = offset + 1;
     const { id } = this.#wish;
-    if (bytes === undefined) {
-      // Its file is lost: the name is all that there is.
+    if (!picture || !bytes) {
       outbox.sendText(eventsFrame(id, [event]));
       return true;
     }
-    const [sha256 = ''] = picture.name.split('.');
-    const media = mediaOf(picture.name);
-    const { index } = picture;
-    outbox.sendBinary(encodeFrame({ kind: 'event', thumbnail, media, id, index, offset, timeMs, seq, sha256, bytes }));
+    const thumbnail = this.#wish.images === 'thumbnail';
+    const { name, index } = picture;
+    const [sha256 = ''] = name.split('.');
+    const frame = this.#feed.recent.shared(`${id} ${offset} ${thumbnail ? 'thumbnail' : 'full'}`, () =>
+      encodeFrame({ kind: 'event', thumbnail, media: mediaOf(name), id, index, offset, timeMs, seq, sha256, bytes }),
+    );
+    outbox.sendBinary(frame);
     statistics.images++;
     if (this.#live) statistics.addDelay(Date.now() - timeMs);
     return true;

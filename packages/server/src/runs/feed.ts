@@ -50,7 +50,7 @@ export function eventsFrame(id: number, events: readonly EncodedEvent[]): Buffer
 }
 
 /** Frames that are kept to be sent again; more different ones are made for each client. */
-const framesKept = 16;
+const sharedLimits = { count: 64, bytes: 4 << 20 } as const;
 
 /** The newest events, bounded by count and by bytes. */
 export class RecentEvents {
@@ -58,8 +58,9 @@ export class RecentEvents {
   readonly #maxBytes: number;
   #events: EncodedEvent[] = [];
   #bytes = 0;
-  /** Of the events of this moment, by id, first and last offset. */
-  readonly #frames = new Map<string, Buffer>();
+  /** Frames of this moment. */
+  readonly #shared = new Map<string, Uint8Array>();
+  #sharedBytes = 0;
 
   constructor(limits: { readonly count: number; readonly bytes: number }) {
     this.#maxCount = limits.count;
@@ -68,7 +69,8 @@ export class RecentEvents {
 
   /** Offsets must follow each other. */
   push(event: EncodedEvent): void {
-    this.#frames.clear();
+    this.#shared.clear();
+    this.#sharedBytes = 0;
     this.#events.push(event);
     this.#bytes += event.json.length;
     while (this.#events.length > this.#maxCount || (this.#bytes > this.#maxBytes && this.#events.length > 1)) {
@@ -91,14 +93,18 @@ export class RecentEvents {
   }
 
   /**
-   * The frame of a slice. Clients of one program choose the same ids and wait at the same place, so one frame is made for all of them.
-   * `events` must be without gaps.
+   * A frame that has been made for another client since the last event, or is made now. Clients of one program choose the same ids and
+   * wait at the same place, so one frame does for all of them. `key` must say all that is in it.
    */
-  frame(id: number, events: readonly EncodedEvent[]): Buffer {
-    const key = `${id} ${events[0]?.offset} ${events.at(-1)?.offset}`;
-    const made = this.#frames.get(key) ?? eventsFrame(id, events);
-    if (this.#frames.size < framesKept) this.#frames.set(key, made);
-    return made;
+  shared(key: string, make: () => Uint8Array): Uint8Array {
+    const made = this.#shared.get(key);
+    if (made) return made;
+    const frame = make();
+    if (this.#shared.size < sharedLimits.count && this.#sharedBytes + frame.length <= sharedLimits.bytes) {
+      this.#shared.set(key, frame);
+      this.#sharedBytes += frame.length;
+    }
+    return frame;
   }
 
   /** The offset from which at most `count` events, of at most `bytes` together, are left; at least the newest one. */
