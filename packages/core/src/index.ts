@@ -18,6 +18,7 @@ export {
   type EventTail,
   type LogEvent,
   readBlob,
+  readBlobSync,
   readEvents,
   type TailFrom,
   type TailOptions,

@@ -1,4 +1,5 @@
 /** Clients that do not read: what each class of channel does with them, and that nobody else notices. */
+import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { EventLog } from '@gvu/core';
 import fc from 'fast-check';
@@ -6,6 +7,7 @@ import { expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { Client, type SubscriptionItem } from '../src/client/index.ts';
 import { createServer, type RunServer, type ServerLogEntry } from '../src/index.ts';
+import { decodeFrame } from '../src/protocol/frame.ts';
 import { RawClient } from './raw-client.ts';
 import { json, openRun, rollout, runsFolder, step } from './run-folder.ts';
 
@@ -120,6 +122,38 @@ test('channels that may lose events lose them, say which, and end with the newes
   expect(lost[2]).toBeGreaterThan(0);
   expect(lost[3]).toBe(0);
   expect(lost[1]).toBeGreaterThan(Number(lost[2])); // only the newest is kept, of rollouts as many as fit the bound
+});
+
+test('of live pictures, a client that does not read is spared the oldest, and told which', async () => {
+  await using folder = await runsFolder();
+  await using log = await openRun(folder.path, 'a');
+  await using server = await createServer({ runs: folder.path, limits: { bufferBytes: 1 << 16 } });
+  using slow = await RawClient.greet(server);
+  slow.send({ op: 'subscribe', id: 1, run: 'a', channel: 'images', from: 'latest', images: 'full' });
+  await slow.next('subscribed');
+  slow.socket.pause();
+  // Not to be compressed: they fill the buffers of the operating system as well.
+  const image = await log.putBlob(randomBytes(1 << 16), 'png');
+  const total = 1000;
+  for (let n = 0; n < total; n++) {
+    log.append('rollout', json(rollout(n, image)));
+    if (n % 20 === 19) await sleep(10);
+  }
+  await sleep(200);
+  slow.socket.resume();
+  const taken = () => slow.binary.map((bytes) => decodeFrame(bytes)?.offset ?? -1);
+  while (taken().at(-1) !== total - 1) await sleep(20);
+  slow.send({ op: 'ping' });
+  const dropped: number[] = [];
+  for (;;) {
+    const message = await slow.next('dropped', 'pong');
+    if (message.op === 'pong') break;
+    expect(message).toMatchObject({ id: 1, reason: 'slow' });
+    for (let offset = message.from; offset < message.to; offset++) dropped.push(offset);
+  }
+  expect(dropped.length).toBeGreaterThan(0);
+  expect(taken()).toEqual(taken().toSorted((a, b) => a - b));
+  expect([...taken(), ...dropped].sort((a, b) => a - b)).toEqual(Array.from({ length: total }, (_, i) => i));
 });
 
 test('a user who iterates slowly does not fill the memory of the client, and misses nothing', async () => {

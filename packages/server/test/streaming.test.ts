@@ -119,6 +119,39 @@ test('pictures as binary frames, whole and small, of the past and live', async (
   expect((await iterator.next()).value).toMatchObject({ kind: 'image', offset: 2, frame: { index: 0 } });
 });
 
+test('pictures that happen together reach every client, in order and by its own wish, also when one is lost', async () => {
+  await using folder = await runsFolder();
+  await using log = await openRun(folder.path, 'a');
+  await using server = await createServer({ runs: folder.path });
+  const sizes = ['full', 'thumbnail', 'full', 'full'] as const;
+  const clients = sizes.map(() => clientOf(server));
+  const followers = await Promise.all(
+    clients.map(async (client, i) => {
+      // Ids are given in order: the last client has others than those before it.
+      if (i === 3) await take(client.subscribe({ run: 'a', channel: 'log', from: 'latest' }), 1);
+      const wish = { run: 'a', channel: 'images', from: 'latest', images: sizes[i] ?? 'full' } as const;
+      const items = client.subscribe(wish)[Symbol.asyncIterator]();
+      expect((await items.next()).value).toMatchObject({ kind: 'start' });
+      return items;
+    }),
+  );
+  const pictures = Array.from({ length: 40 }, (_, n) => png(n, 200));
+  const names = await Promise.all(pictures.map((bytes) => log.putBlob(bytes, 'png')));
+  await rm(join(folder.path, 'a', 'blobs', names[7] ?? ''));
+  for (const [n, name] of names.entries()) log.append('rollout', json(rollout(1, name, n)));
+  for (const [i, items] of followers.entries()) {
+    for (const [offset, name] of names.entries()) {
+      const { value } = await items.next();
+      expect(value).toMatchObject({ kind: offset === 7 ? 'event' : 'image', offset });
+      if (value?.kind !== 'image') continue;
+      const { thumbnail, sha256, seq, bytes } = value.frame;
+      expect({ thumbnail, name: `${sha256}.png`, seq }).toEqual({ thumbnail: i === 1, name, seq: offset + 1 });
+      expect(Buffer.from(bytes).equals(Buffer.from(pictures[offset] ?? []))).toBe(i !== 1);
+    }
+  }
+  for (const client of clients) client[Symbol.dispose]();
+});
+
 test('a position of another epoch, or beyond the end, begins with the earliest event and says so', async () => {
   await using folder = await runsFolder();
   await using log = await openRun(folder.path, 'a');

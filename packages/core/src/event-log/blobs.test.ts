@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, rm, stat, utimes, writeFile } from 'node:fs/pr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { blobPath, readBlob } from './blobs.ts';
+import { blobPath, readBlob, readBlobSync } from './blobs.ts';
 import { EventLog } from './event-log.ts';
 
 let directory: string;
@@ -62,6 +62,16 @@ test('changed bytes and missing blobs are errors', async () => {
   await writeFile(join(directory, 'blobs', `${abc}.png`), 'abd');
   await expect(readBlob(directory, `${abc}.png`)).rejects.toThrow(code('GVU_BLOB_CORRUPT'));
   await expect(readBlob(directory, `${abc}.jpg`)).rejects.toThrow(code('GVU_BLOB_MISSING'));
+});
+
+test('read at once, a blob is checked in the same way', async () => {
+  await using log = await EventLog.open(directory);
+  const name = await log.putBlob(Buffer.from('abc'), 'png');
+  expect(readBlobSync(directory, name)).toEqual(Buffer.from('abc'));
+  await writeFile(blobPath(directory, name), 'abd');
+  expect(() => readBlobSync(directory, name)).toThrow(code('GVU_BLOB_CORRUPT'));
+  expect(() => readBlobSync(directory, `${abc}.jpg`)).toThrow(code('GVU_BLOB_MISSING'));
+  expect(() => readBlobSync(directory, `../${abc}.png`)).toThrow(code('GVU_BLOB_NAME'));
 });
 
 test.each([

@@ -9,6 +9,7 @@ import type { WebSocket } from 'ws';
 import type { ServerLimits } from '../limits.ts';
 import type { ServerMessage } from '../protocol/messages.ts';
 import type { Statistics } from '../statistics.ts';
+import { wireFrame } from './wire-frame.ts';
 
 export interface OutboxOptions {
   /** What the WebSocket writes to. */
@@ -56,22 +57,26 @@ export class Outbox {
     this.sendText(Buffer.from(JSON.stringify(message)));
   }
 
-  /** Of the bytes of a text, which may be on their way to other clients too. */
   sendText(bytes: Uint8Array): void {
-    this.#send(bytes, false);
+    this.send(wireFrame(bytes, 'text'));
   }
 
   sendBinary(bytes: Uint8Array): void {
-    this.#send(bytes, true);
+    this.send(wireFrame(bytes, 'binary'));
   }
 
-  #send(bytes: Uint8Array, binary: boolean): void {
+  /**
+   * A frame of `wireFrame`, which may be on its way to other clients too. Beside the WebSocket, which would make a new one for each: it
+   * writes whole frames at once too, as nothing is compressed.
+   */
+  send(frame: Uint8Array): void {
     if (this.#socket.readyState !== this.#socket.OPEN) return;
     if (this.#frames++ === 0) this.#progressAt = Date.now();
-    this.#options.statistics.bytes += bytes.length;
+    const { statistics, stream, limits, onOverflow } = this.#options;
+    statistics.bytes += frame.length;
     this.#gather();
-    this.#socket.send(bytes, { binary }, this.#sent);
-    if (this.#socket.bufferedAmount > 16 * this.#options.limits.bufferBytes) this.#options.onOverflow();
+    stream.write(frame, this.#sent);
+    if (this.#socket.bufferedAmount > 16 * limits.bufferBytes) onOverflow();
   }
 
   /** Frames of several channels at one moment are one call of the operating system. */

@@ -9,6 +9,7 @@ import type { Subscribe } from '../protocol/subscriptions.ts';
 import { type EncodedEvent, eventsFrame, type Feed, type FeedSubscriber, type HistoryReader } from '../runs/feed.ts';
 import type { Statistics } from '../statistics.ts';
 import type { Outbox } from './outbox.ts';
+import { wireFrame } from './wire-frame.ts';
 
 /** Of one frame of events; about what a socket takes at once. */
 const batchBytes = 1 << 16;
@@ -33,6 +34,7 @@ export class Subscription implements FeedSubscriber, Disposable {
   readonly #leaving: Disposable;
   /** Pictures are to be sent in the place of their events. */
   readonly #binary: boolean;
+  readonly #size: 'full' | 'thumbnail';
   #next: number;
   /** Has caught up once: from then on it may be behind, before that it reads history. */
   #live: boolean;
@@ -49,6 +51,7 @@ export class Subscription implements FeedSubscriber, Disposable {
     this.#wish = wish;
     this.#options = options;
     this.#binary = wish.channel === 'images' && (wish.images ?? 'announce') !== 'announce';
+    this.#size = wish.images === 'thumbnail' ? 'thumbnail' : 'full';
     this.#next = options.offset;
     this.#live = options.offset >= feed.head;
     this.#leaving = feed.subscribe(this);
@@ -72,12 +75,13 @@ export class Subscription implements FeedSubscriber, Disposable {
     while (!this.#busy && !this.#closed && this.#next < this.#feed.head && this.#options.outbox.hasRoom) {
       if (this.#live && !this.lossless && !this.#keepUp()) return;
       const events = this.#feed.recent.slice(this.#next, batchBytes);
-      if (events === undefined || this.#binary) {
+      if (events === undefined || (this.#binary && !this.#live)) {
         this.#busy = true;
         this.#deliverSlowly(events).then(this.#idle, (error) => this.end(error));
         return;
       }
-      this.#deliver(events);
+      if (this.#binary) this.#deliverNewPictures(events);
+      else this.#deliver(events);
     }
     if (this.#next >= this.#feed.head) this.#live = true;
   }
@@ -126,9 +130,9 @@ export class Subscription implements FeedSubscriber, Disposable {
     const [first, last] = [wanted[0], wanted.at(-1)];
     if (!first || !last) return;
     const { id } = this.#wish;
-    const make = () => eventsFrame(id, wanted);
+    const make = () => wireFrame(eventsFrame(id, wanted), 'text');
     const whole = wanted.length === last.offset - first.offset + 1;
-    outbox.sendText(whole ? this.#feed.recent.shared(`${id} ${first.offset} ${last.offset}`, make) : make());
+    outbox.send(whole ? this.#feed.recent.shared(`${id} ${first.offset} ${last.offset}`, make) : make());
     statistics.events += wanted.length;
     if (this.#live) statistics.addDelay(Date.now() - first.timeMs);
   }
@@ -170,18 +174,32 @@ export class Subscription implements FeedSubscriber, Disposable {
   async #deliverPictures(events: readonly EncodedEvent[]): Promise<boolean> {
     const { pictures } = this.#feed;
     if (!pictures) return true;
-    const size = this.#wish.images === 'thumbnail' ? 'thumbnail' : 'full';
     for (let first = 0; first < events.length; first += batchPictures) {
       if (!this.#options.outbox.hasRoom) return false;
       const batch = events.slice(first, first + batchPictures);
       const loaded = await Promise.all(
         // Its file may be lost: then the name is all that there is.
-        batch.map(({ picture }) => picture && pictures.load(picture.name, size).catch(() => undefined)),
+        batch.map(({ picture }) => picture && pictures.load(picture.name, this.#size).catch(() => undefined)),
       );
       if (this.#closed) return false;
       for (const [i, event] of batch.entries()) if (!this.#deliverPicture(event, loaded[i])) return false;
     }
     return true;
+  }
+
+  /** Those that have just happened: they need not be waited for, and all clients are sent them in one go. */
+  #deliverNewPictures(events: readonly EncodedEvent[]): void {
+    const { pictures } = this.#feed;
+    for (const event of this.#wanted(events)) {
+      let bytes: Uint8Array | undefined;
+      try {
+        bytes = event.picture && pictures?.loadNow(event.picture.name, this.#size);
+      } catch {
+        // Its file is lost: the name is all that there is.
+      }
+      if (!this.#deliverPicture(event, bytes)) return;
+    }
+    this.#next = (events.at(-1)?.offset ?? this.#next) + 1;
   }
 
   #deliverPicture(event: EncodedEvent, bytes: Uint8Array | undefined): boolean {
@@ -194,13 +212,13 @@ export class Subscription implements FeedSubscriber, Disposable {
       outbox.sendText(eventsFrame(id, [event]));
       return true;
     }
-    const thumbnail = this.#wish.images === 'thumbnail';
     const { name, index } = picture;
-    const [sha256 = ''] = name.split('.');
-    const frame = this.#feed.recent.shared(`${id} ${offset} ${thumbnail ? 'thumbnail' : 'full'}`, () =>
-      encodeFrame({ kind: 'event', thumbnail, media: mediaOf(name), id, index, offset, timeMs, seq, sha256, bytes }),
-    );
-    outbox.sendBinary(frame);
+    const frame = this.#feed.recent.shared(`${id} ${offset} ${this.#size}`, () => {
+      const [sha256 = ''] = name.split('.');
+      const of = { kind: 'event', thumbnail: this.#size === 'thumbnail', media: mediaOf(name), sha256 } as const;
+      return wireFrame(encodeFrame({ ...of, id, index, offset, timeMs, seq, bytes }), 'binary');
+    });
+    outbox.send(frame);
     statistics.images++;
     if (this.#live) statistics.addDelay(Date.now() - timeMs);
     return true;

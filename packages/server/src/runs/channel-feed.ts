@@ -43,9 +43,9 @@ export class ChannelFeed implements Feed {
     for (const _ of entriesOf(this.#name, event)) this.#seqs.push(event.seq);
   }
 
-  /** Takes up an event that has just happened. */
-  add(event: LogEvent): void {
-    for (const encoded of encode(this.#name, event, this.head)) {
+  /** Takes up an event that has just happened. `data` gives that of the event as JSON, made once for all channels. */
+  add(event: LogEvent, data: () => string): void {
+    for (const encoded of encode(this.#name, event, this.head, data)) {
       this.#seqs.push(event.seq);
       this.recent.push(encoded);
       this.#changed = true;
@@ -76,17 +76,19 @@ export class ChannelFeed implements Feed {
   }
 }
 
-function encode(channel: RunChannelName, event: LogEvent, head: number): EncodedEvent[] {
+function encode(
+  channel: RunChannelName,
+  event: LogEvent,
+  head: number,
+  whole = () => JSON.stringify(event.data),
+): EncodedEvent[] {
   return entriesOf(channel, event).map(({ type, data }, i) => {
     const { seq, time } = event;
     const offset = head + i;
-    return {
-      offset,
-      seq,
-      timeMs: Date.parse(time),
-      json: JSON.stringify({ offset, seq, time, type, data }),
-      ...(channel === 'images' ? { picture: pictureOf(data) } : {}),
-    };
+    const text = data === event.data ? whole() : JSON.stringify(data);
+    const json = `{"offset":${offset},"seq":${seq},"time":${JSON.stringify(time)},"type":${JSON.stringify(type)},"data":${text}}`;
+    const picture = channel === 'images' ? { picture: pictureOf(data) } : {};
+    return { offset, seq, timeMs: Date.parse(time), json, ...picture };
   });
 }
 

@@ -41,6 +41,8 @@ export interface HistoryReader extends AsyncDisposable {
 }
 
 export interface PictureSource {
+  /** At once; for pictures that were written a moment ago. */
+  loadNow(name: string, size: 'full' | 'thumbnail'): Uint8Array;
   load(name: string, size: 'full' | 'thumbnail'): Promise<Uint8Array>;
 }
 

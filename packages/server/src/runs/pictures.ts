@@ -1,8 +1,10 @@
 /** Pictures of a run, whole or small, read from its blobs; those in use are shared by all clients for a while. */
-import { isGvuError, readBlob } from '@gvu/core';
+import { isGvuError, readBlob, readBlobSync } from '@gvu/core';
 import { serverErrors } from '../errors.ts';
 import type { PictureSource } from './feed.ts';
 import { thumbnailOf } from './png.ts';
+
+type Size = 'full' | 'thumbnail';
 
 const cacheBytes = 16 << 20;
 
@@ -21,41 +23,64 @@ export class RunPictures implements PictureSource {
    * The bytes of a picture. A thumbnail is a PNG of at most 128 pixels a side; of what is no PNG it is the whole picture.
    * @throws GVU_SERVER_IMAGE
    */
-  async load(name: string, size: 'full' | 'thumbnail'): Promise<Uint8Array> {
+  async load(name: string, size: Size): Promise<Uint8Array> {
     const key = `${size} ${name}`;
-    const cached = this.#cache.get(key);
-    if (cached) {
-      this.#cache.delete(key);
-      this.#cache.set(key, cached);
-      return cached;
-    }
-    const loading = this.#loading.get(key) ?? this.#read(name, size).finally(() => this.#loading.delete(key));
+    const cached = this.#cached(key);
+    if (cached) return cached;
+    const loading =
+      this.#loading.get(key) ??
+      readBlob(this.#directory, name)
+        .then(
+          (bytes) => this.#keep(key, sized(bytes, name, size)),
+          (cause) => Promise.reject(unreadable(name, cause)),
+        )
+        .finally(() => this.#loading.delete(key));
     this.#loading.set(key, loading);
     return await loading;
   }
 
-  async #read(name: string, size: 'full' | 'thumbnail'): Promise<Uint8Array> {
+  /** The same at once: waits for the disk, unless the picture was written a moment ago. */
+  loadNow(name: string, size: Size): Uint8Array {
+    const key = `${size} ${name}`;
+    const cached = this.#cached(key);
+    if (cached) return cached;
     let bytes: Uint8Array;
     try {
-      bytes = await readBlob(this.#directory, name);
+      bytes = readBlobSync(this.#directory, name);
     } catch (cause) {
-      if (!isGvuError(cause)) throw cause;
-      throw serverErrors.error('GVU_SERVER_IMAGE', `The picture ${JSON.stringify(name.slice(0, 80))} cannot be read.`, {
-        cause,
-      });
+      throw unreadable(name, cause);
     }
-    const wanted = size === 'thumbnail' && name.endsWith('.png') ? thumbnailOf(bytes) : bytes;
-    this.#keep(`${size} ${name}`, wanted);
-    return wanted;
+    return this.#keep(key, sized(bytes, name, size));
   }
 
-  #keep(key: string, bytes: Uint8Array): void {
+  #cached(key: string): Uint8Array | undefined {
+    const cached = this.#cache.get(key);
+    if (cached) {
+      this.#cache.delete(key);
+      this.#cache.set(key, cached);
+    }
+    return cached;
+  }
+
+  #keep(key: string, bytes: Uint8Array): Uint8Array {
     this.#cache.set(key, bytes);
     this.#bytes += bytes.length;
     for (const [oldest, { length }] of this.#cache) {
-      if (this.#bytes <= cacheBytes) return;
+      if (this.#bytes <= cacheBytes) break;
       this.#cache.delete(oldest);
       this.#bytes -= length;
     }
+    return bytes;
   }
+}
+
+function sized(bytes: Uint8Array, name: string, size: Size): Uint8Array {
+  return size === 'thumbnail' && name.endsWith('.png') ? thumbnailOf(bytes) : bytes;
+}
+
+function unreadable(name: string, cause: unknown): unknown {
+  if (!isGvuError(cause)) return cause;
+  return serverErrors.error('GVU_SERVER_IMAGE', `The picture ${JSON.stringify(name.slice(0, 80))} cannot be read.`, {
+    cause,
+  });
 }

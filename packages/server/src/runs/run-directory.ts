@@ -92,15 +92,18 @@ async function endReason(path: string, size: number): Promise<string | undefined
   const file = await open(path, 'r');
   try {
     const length = Math.min(size, endBytes);
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, size - length);
-    const lines = buffer.toString('utf8', 0, bytesRead).split('\n');
-    for (let i = lines.length - 1; i >= 0; i--) {
-      const line = lines[i] ?? '';
-      if (!line.includes('"run.')) continue;
-      const event = parsed(line);
-      if (!isRecord(event)) continue;
-      if (event.type === 'run.started' || event.type === 'run.resumed') return undefined;
-      if (event.type === 'run.ended' && isRecord(event.data)) return String(event.data.reason);
+    const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(length), 0, length, size - length);
+    const bytes = buffer.subarray(0, bytesRead);
+    for (let at = bytes.lastIndexOf('"run.'); at >= 0; ) {
+      const begin = bytes.lastIndexOf('\n', at) + 1;
+      const end = bytes.indexOf('\n', at);
+      const event = parsed(bytes.toString('utf8', begin, end < 0 ? undefined : end));
+      if (isRecord(event)) {
+        if (event.type === 'run.started' || event.type === 'run.resumed') return undefined;
+        if (event.type === 'run.ended' && isRecord(event.data)) return String(event.data.reason);
+      }
+      if (begin === 0) break;
+      at = bytes.lastIndexOf('"run.', begin - 1);
     }
     return undefined;
   } finally {

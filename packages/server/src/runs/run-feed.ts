@@ -59,7 +59,12 @@ export class RunFeed implements AsyncDisposable {
       const { epoch } = this;
       const tail = await tailEvents(directory, { from: { epoch, offset }, signal: this.#abort.signal });
       for await (const event of tail) {
-        for (const feed of Object.values(this.channels)) feed.add(event);
+        let json: string | undefined;
+        const data = (): string => {
+          json ??= JSON.stringify(event.data);
+          return json;
+        };
+        for (const feed of Object.values(this.channels)) feed.add(event, data);
         this.#timer ??= setTimeout(this.#notify, gatherMs);
       }
     } catch (error) {
