@@ -166,6 +166,13 @@ describe.skipIf(whyNoBrowser !== undefined)(`the page over runs ${whyNoBrowser ?
       await page.waitForTimeout(200);
       expect([view, await page.evaluate(() => document.documentElement.scrollWidth)]).toEqual([view, 400]);
     }
+    await page.setViewportSize({ width: 320, height: 640 });
+    for (const link of await page.getByRole('navigation').getByRole('link').all()) {
+      const { x = -1, width = 0 } = (await link.boundingBox()) ?? {};
+      expect(x).toBeGreaterThanOrEqual(0);
+      expect(x + width).toBeLessThanOrEqual(320);
+    }
+    await page.setViewportSize(phone.viewport);
     await page.getByRole('link', { name: 'Drawings' }).tap();
     await page.locator('.tile').nth(5).tap();
     const box = await page.getByRole('dialog').boundingBox();

@@ -1,7 +1,7 @@
 /** `gvu serve`: runs in the browser, live and finished, and a model to try. */
 import { Command } from 'commander';
 import type { ModelOptions, OpenModel } from '../model/open-model.ts';
-import { type ListenOptions, listenOptions } from '../serve/options.ts';
+import { type ListenOptions, listenOptions, pluginsOf } from '../serve/options.ts';
 import { onInterrupt } from '../terminal/interrupt.ts';
 import { note, print } from '../terminal/terminal.ts';
 import { modelOptions } from './model-options.ts';
@@ -48,7 +48,10 @@ async function listen(options: ServeOptions, model?: OpenModel): Promise<void> {
   const { openServer } = await import('../serve/open-server.ts');
   const { serveBackend } = await import('@gvu/server');
   const { Launcher } = await import('../serve/launcher.ts');
-  const offer = model && { models: serveBackend(model.backend, { adapter: () => model.adapter }), host: model.host };
+  const offer = model && {
+    models: serveBackend(model.backend, { adapter: () => model.adapter }),
+    plugins: () => pluginsOf(model.host),
+  };
   const { runs } = options;
   using interrupt = onInterrupt('The server ends.');
   using launcher = options.control && new Launcher(options);

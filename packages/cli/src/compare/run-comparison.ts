@@ -15,7 +15,7 @@ import { resolveConfig } from '../config/sources.ts';
 import { cliErrors } from '../errors.ts';
 import { openHost } from '../host.ts';
 import { runsFolder } from '../runs/run-folder.ts';
-import { openServer } from '../serve/open-server.ts';
+import { openServerBeside } from '../serve/server-beside.ts';
 import { Stopped } from '../terminal/failure.ts';
 import { onInterrupt } from '../terminal/interrupt.ts';
 import { StatusLine } from '../terminal/status-line.ts';
@@ -52,7 +52,7 @@ export async function runComparison(options: CompareCommandOptions): Promise<voi
     using interrupt = onInterrupt('Ending after this step, with a checkpoint.');
     const { signal } = interrupt;
     if (!quiet) note(`Comparison: ${folder}`);
-    await using server = options.serve && (await openServer({ runs: folder, host }, options));
+    await using server = options.serve && (await openServerBeside({ runs: folder, host }, options));
     for (const line of server?.lines ?? []) note(line);
     for (const [i, run] of runs.entries()) {
       const label = `${i + 1}/${runs.length} ${run.arm}, seed ${run.seed}`;

@@ -1,5 +1,4 @@
 /** The server of the command line: the runs, the page, and what the command offers besides. */
-import type { PluginHost } from '@gvu/core';
 import { dashboardPages } from '@gvu/dashboard';
 import { createServer, type RunServer, type ServerLogEntry, type ServerOptions } from '@gvu/server';
 import { note } from '../terminal/terminal.ts';
@@ -10,12 +9,10 @@ export interface OpenServer extends AsyncDisposable {
   readonly lines: readonly string[];
 }
 
-export interface Offer extends Pick<ServerOptions, 'runs' | 'models' | 'control'> {
-  readonly host?: PluginHost;
-}
+export type Offer = Pick<ServerOptions, 'runs' | 'models' | 'control' | 'plugins'>;
 
 /** Starts to serve. Throws GVU_SERVER_LISTEN, GVU_SERVER_OPTIONS. */
-export async function openServer({ host: plugins, ...offer }: Offer, listen: ListenOptions): Promise<OpenServer> {
+export async function openServer(offer: Offer, listen: ListenOptions): Promise<OpenServer> {
   const { host } = listen;
   const { tokens, watchToken, controlToken } = accessAt({ host, control: offer.control !== undefined });
   const tls = await readTls(listen);
@@ -28,7 +25,6 @@ export async function openServer({ host: plugins, ...offer }: Offer, listen: Lis
     log: logEntry,
     // Where there is a token for watching, nobody is let in without one.
     ...(watchToken !== undefined && { anonymous: [] }),
-    ...(plugins && { plugins: () => pluginsOf(plugins) }),
   };
   const server = await start(options, listen.port);
   const url = reachableUrl(server.url);
@@ -47,17 +43,6 @@ async function start(options: ServerOptions, port: number | undefined): Promise<
     if (!(cause instanceof Error && 'code' in cause && cause.code === 'EADDRINUSE')) throw error;
     return await createServer({ ...options, port: 0 });
   }
-}
-
-function pluginsOf(host: PluginHost) {
-  const byName = new Map<string, { name: string; version: string; state: 'ready'; contributions: string[] }>();
-  for (const { kind, id, plugin } of host.contributions()) {
-    const { name, version } = plugin;
-    const entry = byName.get(name) ?? { name, version, state: 'ready', contributions: [] };
-    entry.contributions.push(`${kind}/${id}`);
-    byName.set(name, entry);
-  }
-  return [...byName.values()];
 }
 
 /** Who was turned away, and what went wrong; clients that come and go are no news. */

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
+import type { PluginHost } from '@gvu/core';
 import type { AccessToken, Scope } from '@gvu/server';
 import { Option } from 'commander';
 import { wholeNumber } from '../commands/shared-options.ts';
@@ -87,4 +88,16 @@ export function reachableUrl(url: string, interfaces = networkInterfaces()): str
   const all = Object.values(interfaces).flatMap((list) => list ?? []);
   const address = all.find(({ family, internal }) => family === 'IPv4' && !internal)?.address ?? '127.0.0.1';
   return `${protocol}//${address}:${port}`;
+}
+
+/** What the server tells of the plugins that are loaded. */
+export function pluginsOf(host: PluginHost) {
+  const byName = new Map<string, { name: string; version: string; state: 'ready'; contributions: string[] }>();
+  for (const { kind, id, plugin } of host.contributions()) {
+    const { name, version } = plugin;
+    const entry = byName.get(name) ?? { name, version, state: 'ready', contributions: [] };
+    entry.contributions.push(`${kind}/${id}`);
+    byName.set(name, entry);
+  }
+  return [...byName.values()];
 }

@@ -1,12 +1,12 @@
-/** A training run with a server beside it, in one process: to watch it, to steer it, and to draw with what it has learned so far. */
+/** A training run with a server beside it: to watch it, to steer it, and to draw with what it has learned so far. */
 import { basename, dirname, resolve } from 'node:path';
 import type { PluginHost } from '@gvu/core';
 import type { ActiveAdapter, Backend } from '@gvu/models';
 import type { TrainOptions, TrainResult } from '@gvu/rl';
 import { serveBackend } from '@gvu/server';
 import { note } from '../terminal/terminal.ts';
-import { openServer } from './open-server.ts';
 import type { ListenOptions } from './options.ts';
+import { openServerBeside } from './server-beside.ts';
 import { Steering } from './steering.ts';
 
 export type ServedHooks = Pick<TrainOptions, 'signal' | 'onAdapter' | 'beforeStep'>;
@@ -29,9 +29,10 @@ export async function trainServed(
 ): Promise<TrainResult> {
   const path = resolve(folder);
   let adapter: ActiveAdapter | undefined;
-  using steering = new Steering(basename(path));
-  const models = serveBackend(backend, { adapter: () => adapter });
-  await using server = await openServer({ runs: dirname(path), models, control: steering, host }, listen);
+  const run = basename(path);
+  using steering = new Steering(run);
+  const services = { control: steering, models: serveBackend(backend, { adapter: () => adapter }) };
+  await using server = await openServerBeside({ runs: dirname(path), host, training: { run, services } }, listen);
   for (const line of server.lines) note(line);
   const result = await work({
     signal: steering.signal(signal),
