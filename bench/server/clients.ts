@@ -1,6 +1,6 @@
 /**
  * Many clients in one process of their own, which only look at when events arrive. Arguments: URL, run, number of clients, kind: `follow`
- * (all channels, from now on), `watch` (the same, with whole pictures), `stall` (asks for the whole log as well, then reads nothing, and
+ * (all channels, from now on), `stall` (asks for the whole log as well, then reads nothing, and
  * connects anew every few seconds), `idle` (says hello), `replay` (the log from its beginning, up to so many events). Tells its parent
  * `ready`, forgets what happened when it gets `begin`, and tells what happened since when it gets `tell`.
  */
@@ -33,8 +33,7 @@ async function connect(): Promise<WebSocket> {
   await next('hello');
   if (kind === 'idle' || kind === 'replay') return socket;
   for (const [i, channel] of channels.entries()) {
-    const images = kind === 'watch' && channel === 'images' ? { images: 'full' } : {};
-    socket.send(JSON.stringify({ op: 'subscribe', id: i + 1, run, channel, from: 'latest', ...images }));
+    socket.send(JSON.stringify({ op: 'subscribe', id: i + 1, run, channel, from: 'latest' }));
     await next('subscribed');
   }
   if (kind !== 'stall') socket.on('message', measure);

@@ -1,15 +1,17 @@
 /**
- * `npm run bench:server [-- SECONDS]`: the five figures of the server, in one run.
+ * `npm run bench:server [-- SECONDS [PART...]]`: the five figures of the server, in one run.
  *
- *     memory of 1,000 idle clients              replay of 100,000 events
- *     fan-out to 100 clients for SECONDS        what one client that does not read does to the others
- *     speed of a trainer with 10 clients over that without a server
+ *     memory     memory of 1,000 idle clients
+ *     replay     replay of 100,000 events
+ *     floor      one client, to see what the machine adds to any delay
+ *     fanOut     fan-out to 100 clients for SECONDS
+ *     stall      what one client that does not read does to the others
+ *     trainer    speed of a trainer with 10 clients over that without a server
  *
- * Default 60 s, about 6 minutes in all; `-- 2` is a short run with fewer of everything that only shows
- * that it works. Server, writer, clients and trainer are
- * processes of their own, so on a machine with few cores they compete: run it when nothing else does. Ratios are medians over
- * neighbouring parts of one run, in turns; `timerLagP99` says by how much timers of the clients' process were late, whatever
- * the server did. The last line is one JSON object.
+ * Default 60 s and all parts, about 25 minutes; `-- 2` is a short run with fewer of everything that only shows that it works. Server, writer,
+ * clients and trainer are processes of their own, so on a machine with few cores they compete: run it when nothing else does. Ratios are of
+ * neighbouring parts of one run, in turns; `timerLagP99` says by how much timers of the clients' process were late, whatever the
+ * server did. The last line is one JSON object.
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -78,9 +80,9 @@ interface Received {
 
 /** What `trainer.ts` tells. */
 interface TrainerMessage {
-  readonly url?: string;
+  readonly come?: string;
   readonly ratios?: readonly number[];
-  readonly busyMs?: readonly number[];
+  readonly steps?: number;
   readonly stepSeconds?: number;
   readonly rolloutsPerSecond?: number;
 }
@@ -184,44 +186,64 @@ async function stallEffect(runs: string) {
   });
 }
 
-/** The speed of a trainer with 10 clients over that without a server. */
+/**
+ * The speed of a trainer with 10 clients over that without a server. The speed of a machine changes by more than a server takes, so
+ * turns are short, a step each, and many; the interval says what is left of that.
+ */
 async function trainerSpeed(runs: string) {
-  const [pairs, steps] = short ? [1, 3] : [24, 5];
-  const trainer = launch('trainer.ts', runs, 'trained', pairs, steps);
-  let clients: Child | undefined;
+  const pairs = short ? 6 : 300;
+  using clients = await start('takers.ts', 10);
+  clients.process.once('exit', (code) => {
+    if (code) process.exit(code); // it has said why
+  });
+  const trainer = launch('trainer.ts', runs, 'trained', pairs);
+  let taken = 0;
   for (;;) {
     const message: TrainerMessage = (await once(trainer, 'message'))[0];
     if (message.ratios) {
-      const { ratios, busyMs = [], stepSeconds = Number.NaN, rolloutsPerSecond = Number.NaN } = message;
+      const { ratios, steps = Number.NaN, stepSeconds = Number.NaN, rolloutsPerSecond = Number.NaN } = message;
+      const logs = ratios.map(Math.log);
+      const { mean, error } = meanOf(logs);
       return {
-        ...{ ratio: median(ratios), ratios: ratios.map(rounded) },
-        ...{ serverShare: rounded(median(busyMs) / 1000 / stepSeconds), busyMs: busyMs.map(rounded) },
+        ...{ ratio: rounded(Math.exp(mean)), interval: [-1.96, 1.96].map((z) => rounded(Math.exp(mean + z * error))) },
+        ...{ median: median(ratios), spread: rounded(error * Math.sqrt(pairs)), pairs },
+        kilobytesPerStep: rounded(taken / steps / 1000),
         ...{ stepSeconds: rounded(stepSeconds), rolloutsPerSecond: rounded(rolloutsPerSecond) },
       };
     }
-    if (message.url !== undefined) clients = await start('clients.ts', message.url, 'trained', 10, 'watch');
-    else clients?.[Symbol.dispose]();
+    clients.process.send(message.come === undefined ? {} : { url: message.come, run: 'trained' });
+    const [{ bytes }] = await once(clients.process, 'message');
+    taken = bytes;
     trainer.send('done');
   }
 }
 
+/** The mean and its standard error. */
+function meanOf(values: readonly number[]): { readonly mean: number; readonly error: number } {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+  return { mean, error: Math.sqrt(squares / (values.length - 1) / values.length) };
+}
+
 const runs = await mkdtemp(join(tmpdir(), 'gvu-bench-'));
-try {
-  const report = <T extends object>(name: string, value: T): T => {
-    process.stderr.write(`${name}: ${JSON.stringify(value)}\n`);
-    return value;
-  };
-  const memory = report(`${idle} idle clients`, await idleMemory(runs));
-  const replay = report(`replay of ${replayed} events`, await replayRate(runs));
+const parts: Readonly<Record<string, () => Promise<object>>> = {
+  memory: () => idleMemory(runs),
+  replay: () => replayRate(runs),
   // What the machine adds to any delay, the server having next to nothing to do.
-  const floor = report('1 client', await fanOut(runs, 'floor', 1, seconds / 4));
-  const fan = report(
-    `${clients} clients, ${rate} events/s, ${seconds} s`,
-    await fanOut(runs, 'fan-out', clients, seconds),
-  );
-  const stall = report('with a client that does not read over without', await stallEffect(runs));
-  const trainer = report('trainer with 10 clients over without a server', await trainerSpeed(runs));
-  process.stdout.write(`${JSON.stringify({ memory, replay, floor, fanOut: fan, stall, trainer })}\n`);
+  floor: () => fanOut(runs, 'floor', 1, seconds / 4),
+  fanOut: () => fanOut(runs, 'fan-out', clients, seconds),
+  stall: () => stallEffect(runs),
+  trainer: () => trainerSpeed(runs),
+};
+try {
+  const wanted = process.argv.slice(3);
+  const results: Record<string, object> = {};
+  for (const [name, measure] of Object.entries(parts)) {
+    if (wanted.length > 0 && !wanted.includes(name)) continue;
+    results[name] = await measure();
+    process.stderr.write(`${name}: ${JSON.stringify(results[name])}\n`);
+  }
+  process.stdout.write(`${JSON.stringify(results)}\n`);
 } finally {
   await rm(runs, { recursive: true });
 }
