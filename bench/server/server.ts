@@ -191,7 +191,7 @@ async function stallEffect(runs: string) {
  * turns are short, a step each, and many; the interval says what is left of that.
  */
 async function trainerSpeed(runs: string) {
-  const pairs = short ? 6 : 300;
+  const pairs = short ? 6 : 220;
   using clients = await start('takers.ts', 10);
   clients.process.once('exit', (code) => {
     if (code) process.exit(code); // it has said why

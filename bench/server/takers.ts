@@ -60,6 +60,7 @@ async function come(url: string, run: string): Promise<void> {
   text = undefined;
   // Who says nothing for a minute is taken for gone.
   setInterval(() => socket.write(textFrame({ op: 'ping' })), 20_000);
+  socket.on('error', () => undefined); // 'close' follows
   socket.on('close', () => {
     throw new Error('The server has closed a connection.');
   });

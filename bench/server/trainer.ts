@@ -26,7 +26,10 @@ const tellAndWait = async (message: object): Promise<void> => {
 };
 
 await using host = await openHost();
-await using server = await openServerBeside({ runs, host }, { host: '127.0.0.1', port: 0 });
+await using server = await openServerBeside(
+  { runs, host, signal: new AbortController().signal },
+  { host: '127.0.0.1', port: 0 },
+);
 const [address = ''] = /http\S+:\d+/.exec(server.lines.join(' ')) ?? [];
 
 const given = {

@@ -1,5 +1,5 @@
 /** Runs over real connections: live and finished, from every position, through reconnections and new logs. */
-import { rm } from 'node:fs/promises';
+import { appendFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { encode } from 'fast-png';
@@ -150,6 +150,24 @@ test('pictures that happen together reach every client, in order and by its own 
     }
   }
   for (const client of clients) client[Symbol.dispose]();
+});
+
+test('an event that cannot be sent ends its subscription, and nothing else', async () => {
+  await using folder = await runsFolder();
+  await using log = await openRun(folder.path, 'a');
+  await using server = await createServer({ runs: folder.path });
+  using client = clientOf(server);
+  using other = clientOf(server);
+  const pictures = client
+    .subscribe({ run: 'a', channel: 'images', from: 'latest', images: 'full' })
+    [Symbol.asyncIterator]();
+  const events = other.subscribe({ run: 'a', channel: 'log', from: 'latest' })[Symbol.asyncIterator]();
+  await Promise.all([pictures.next(), events.next()]);
+  const image = await log.putBlob(png(1), 'png');
+  const line = { seq: log.nextSeq, time: 'yesterday', type: 'rollout', data: json(rollout(1, image)) };
+  await appendFile(join(folder.path, 'a', 'events.jsonl'), `${JSON.stringify(line)}\n`);
+  expect((await events.next()).value).toMatchObject({ kind: 'event', type: 'rollout' });
+  await expect(pictures.next()).rejects.toMatchObject({ code: 'GVU_SERVER_INTERNAL' });
 });
 
 test('a position of another epoch, or beyond the end, begins with the earliest event and says so', async () => {

@@ -52,7 +52,7 @@ export async function runComparison(options: CompareCommandOptions): Promise<voi
     using interrupt = onInterrupt('Ending after this step, with a checkpoint.');
     const { signal } = interrupt;
     if (!quiet) note(`Comparison: ${folder}`);
-    await using server = options.serve && (await openServerBeside({ runs: folder, host }, options));
+    await using server = options.serve && (await openServerBeside({ runs: folder, host, signal }, options));
     for (const line of server?.lines ?? []) note(line);
     for (const [i, run] of runs.entries()) {
       const label = `${i + 1}/${runs.length} ${run.arm}, seed ${run.seed}`;

@@ -46,20 +46,34 @@ export interface SentError {
   readonly statement: string;
   readonly hint?: string | undefined;
   readonly details?: Readonly<Record<string, unknown>> | undefined;
+  /** What was underneath. */
+  readonly cause?: string;
 }
 
 export function sentError(thrown: unknown): SentError {
-  if (!isGvuError(thrown)) return { statement: thrown instanceof Error ? thrown.message : String(thrown) };
-  const { code, hint, details } = thrown;
-  return { code, statement: statementOf(thrown), hint, ...(details && { details: plain(details) }) };
+  if (!isGvuError(thrown)) {
+    return thrown instanceof Error
+      ? { statement: thrown.message, cause: thrown.stack ?? '' }
+      : { statement: String(thrown) };
+  }
+  const { code, hint, details, cause } = thrown;
+  return {
+    ...{ code, statement: statementOf(thrown), hint, details: plain(details) },
+    ...(cause !== undefined && { cause: String(cause) }),
+  };
 }
 
-export function receivedError({ code, statement, hint, details }: SentError): Error {
-  if (code === undefined) return new Error(statement);
-  return new GvuError(code, statement, { ...(hint !== undefined && { hint }), ...(details && { details }) });
+export function receivedError({ code, statement, hint, details, cause: text }: SentError): Error {
+  const cause = text === undefined ? undefined : new Error(text);
+  if (code === undefined) return new Error(statement, { cause });
+  return new GvuError(code, statement, { ...(hint !== undefined && { hint }), ...(details && { details }), cause });
 }
 
-/** What cannot be sent, such as functions, is left out. */
-function plain(details: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
-  return JSON.parse(JSON.stringify(details));
+/** What JSON cannot hold is left out, in part or, where it cannot be written at all, as a whole. */
+function plain(details: Readonly<Record<string, unknown>> | undefined): Readonly<Record<string, unknown>> | undefined {
+  try {
+    return details && JSON.parse(JSON.stringify(details));
+  } catch {
+    return undefined;
+  }
 }

@@ -1,5 +1,4 @@
 /** The server beside a training run. Started by `server-beside.ts` only; it ends when that is gone. */
-import { constants, setPriority } from 'node:os';
 import type { ModelService, RunControl, Steered } from '@gvu/server';
 import {
   type Beginning,
@@ -20,18 +19,15 @@ interface Pending {
 const pending = new Map<number, Pending>();
 let lastId = 0;
 
-try {
-  setPriority(constants.priority.PRIORITY_LOW);
-} catch {
-  // Where that is not allowed it competes with training.
-}
-// A Ctrl-C in the terminal reaches every process of it; this one ends after its trainer.
-process.on('SIGINT', () => undefined);
+let server: AsyncDisposable | undefined;
+
+// A Ctrl-C in the terminal, and what a job scheduler sends, reach every process of a group; this one ends after its trainer.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => undefined);
+process.once('disconnect', () => void end());
 process.on('message', (message: ToServer) => {
   if ('begin' in message) {
     begin(message.begin).catch((error: unknown) => {
-      tell({ failed: sentError(error) });
-      process.disconnect();
+      tell({ failed: sentError(error) }, () => process.exit());
     });
     return;
   }
@@ -45,12 +41,19 @@ process.on('message', (message: ToServer) => {
 
 async function begin({ runs, listen, plugins, run }: Beginning): Promise<void> {
   const training = run === undefined ? {} : { control: controlOf(run), models };
-  const server = await openServer({ runs, plugins: () => plugins, ...training }, listen);
-  process.once('disconnect', async () => {
-    await server[Symbol.asyncDispose]();
-    process.exit();
-  });
-  tell({ opened: server.lines });
+  const opened = await openServer({ runs, plugins: () => plugins, ...training }, listen);
+  server = opened;
+  if (process.connected) tell({ opened: opened.lines });
+  else await end(); // the trainer has gone meanwhile
+}
+
+/** How long clients have to say goodbye. */
+const goodbyeMs = 2_000;
+
+async function end(): Promise<void> {
+  setTimeout(() => process.exit(), goodbyeMs);
+  await server?.[Symbol.asyncDispose]();
+  process.exit();
 }
 
 /** Asks the trainer. */
@@ -60,6 +63,7 @@ async function call<Result>(
   argument: unknown,
   { signal, onPhase }: { readonly signal?: AbortSignal; readonly onPhase?: Pending['onPhase'] } = {},
 ): Promise<Result> {
+  signal?.throwIfAborted();
   const id = ++lastId;
   const answer = new Promise<unknown>((resolve, reject) => pending.set(id, { resolve, reject, onPhase }));
   const abort = () => {
@@ -100,6 +104,8 @@ function controlOf(trained: string): RunControl {
   };
 }
 
-function tell(message: ToTrainer): void {
-  if (process.connected) process.send?.(message, undefined, undefined, () => undefined); // the trainer may be gone
+function tell(message: ToTrainer, onSent: () => void = () => undefined): void {
+  if (process.connected)
+    process.send?.(message, undefined, undefined, onSent); // the trainer may be gone by then
+  else onSent();
 }

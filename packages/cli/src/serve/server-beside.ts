@@ -3,8 +3,11 @@
  * it happens to nothing else. It reads the log as any server does; what only the trainer can do, it asks the trainer for.
  */
 import { type ChildProcess, fork } from 'node:child_process';
+import { constants, setPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { PluginHost } from '@gvu/core';
+import { cliErrors } from '../errors.ts';
+import { Stopped } from '../terminal/failure.ts';
 import { note } from '../terminal/terminal.ts';
 import {
   type Beginning,
@@ -27,6 +30,8 @@ export interface BesideOffer {
   /** Folder of the runs. */
   readonly runs: string;
   readonly host: PluginHost;
+  /** Gives up waiting for the server. */
+  readonly signal: AbortSignal;
   /** The run that is trained here, and what can be done with it. */
   readonly training?: { readonly run: string; readonly services: Services };
 }
@@ -34,9 +39,9 @@ export interface BesideOffer {
 /** How long a server has to say goodbye to its clients. */
 const goodbyeMs = 3_000;
 
-/** Resolves when the server listens. Throws GVU_SERVER_LISTEN, GVU_SERVER_OPTIONS, GVU_CLI_USAGE, GVU_CLI_FILE. */
+/** Resolves when the server listens. Throws GVU_SERVER_LISTEN, GVU_SERVER_OPTIONS, GVU_CLI_USAGE, GVU_CLI_FILE, GVU_CLI_SERVER, Stopped. */
 export async function openServerBeside(
-  { runs, host, training }: BesideOffer,
+  { runs, host, signal, training }: BesideOffer,
   listen: ListenOptions,
 ): Promise<ServerBeside> {
   const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
@@ -44,6 +49,12 @@ export async function openServerBeside(
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     serialization: 'advanced',
   });
+  try {
+    // Now, when it has one thread: those that it will start inherit it.
+    setPriority(child.pid ?? 0, constants.priority.PRIORITY_LOW);
+  } catch {
+    // Where that is not allowed it competes with training.
+  }
   const exited = new Promise<string>((resolve) => {
     child.once('error', (error) => resolve(error.message));
     child.once('exit', (code, signal) => resolve(signal ?? `exit code ${code}`));
@@ -60,16 +71,9 @@ export async function openServerBeside(
     plugins: pluginsOf(host),
     ...(training && { run: training.run }),
   };
-  const opened = new Promise<readonly string[]>((resolve, reject) => {
-    child.on('message', (message: ToTrainer) => {
-      if ('opened' in message) resolve(message.opened);
-      else if ('failed' in message) reject(receivedError(message.failed));
-    });
-    void exited.then((how) => reject(new Error(`The process of the server ended: ${how}.`)));
-  });
   if (training) answerCalls(child, training.services);
   tell(child, { begin });
-  const lines = await opened;
+  const lines = await untilOpen(child, exited, signal);
   let ending = false;
   void exited.then((how) => {
     if (ending) return;
@@ -88,6 +92,40 @@ export async function openServerBeside(
       clearTimeout(timer);
     },
   };
+}
+
+/** What the server tells when it listens. */
+async function untilOpen(
+  child: ChildProcess,
+  exited: Promise<string>,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const stopped = () => new Stopped('Stopped before the run began.');
+  let stop = (): void => undefined;
+  try {
+    return await new Promise((resolve, reject) => {
+      child.on('message', (message: ToTrainer) => {
+        if ('opened' in message) resolve(message.opened);
+        else if ('failed' in message) reject(receivedError(message.failed));
+      });
+      stop = () => {
+        child.kill('SIGKILL');
+        reject(stopped());
+      };
+      signal.addEventListener('abort', stop);
+      if (signal.aborted) stop();
+      // A Ctrl-C may have reached it first.
+      void exited.then((how) => reject(how === 'SIGINT' || how === 'SIGTERM' ? stopped() : neverOpened(how)));
+    });
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}
+
+function neverOpened(how: string): Error {
+  return cliErrors.error('GVU_CLI_SERVER', `The process of the server ended before it listened: ${how}.`, {
+    hint: 'What it printed tells why; without --serve the run needs no server.',
+  });
 }
 
 function answerCalls(child: ChildProcess, services: Services): void {
@@ -124,5 +162,12 @@ async function serve(services: Services, { service, method, argument }: Call, op
 }
 
 function tell(child: ChildProcess, message: ToServer): void {
-  if (child.connected) child.send(message, () => undefined); // it may be gone by then
+  if (!child.connected) return;
+  try {
+    child.send(message, () => undefined); // it may be gone by then
+  } catch (error) {
+    // A result of a plugin that holds what cannot be sent.
+    if ('id' in message) child.send({ id: message.id, error: sentError(error) } satisfies ToServer, () => undefined);
+    else throw error;
+  }
 }

@@ -32,7 +32,10 @@ export async function trainServed(
   const run = basename(path);
   using steering = new Steering(run);
   const services = { control: steering, models: serveBackend(backend, { adapter: () => adapter }) };
-  await using server = await openServerBeside({ runs: dirname(path), host, training: { run, services } }, listen);
+  await using server = await openServerBeside(
+    { runs: dirname(path), host, signal, training: { run, services } },
+    listen,
+  );
   for (const line of server.lines) note(line);
   const result = await work({
     signal: steering.signal(signal),

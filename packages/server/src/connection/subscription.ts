@@ -13,8 +13,6 @@ import { wireFrame } from './wire-frame.ts';
 
 /** Of one frame of events; about what a socket takes at once. */
 const batchBytes = 1 << 16;
-/** Pictures that are read side by side and sent in one go. */
-const batchPictures = 16;
 
 export interface SubscriptionOptions {
   readonly outbox: Outbox;
@@ -75,13 +73,14 @@ export class Subscription implements FeedSubscriber, Disposable {
     while (!this.#busy && !this.#closed && this.#next < this.#feed.head && this.#options.outbox.hasRoom) {
       if (this.#live && !this.lossless && !this.#keepUp()) return;
       const events = this.#feed.recent.slice(this.#next, batchBytes);
-      if (events === undefined || (this.#binary && !this.#live)) {
+      // Making thumbnails takes long: others get their turn in between.
+      if (events === undefined || (this.#binary && (!this.#live || this.#size === 'thumbnail'))) {
         this.#busy = true;
         this.#deliverSlowly(events).then(this.#idle, (error) => this.end(error));
         return;
       }
-      if (this.#binary) this.#deliverNewPictures(events);
-      else this.#deliver(events);
+      if (!this.#binary) this.#deliver(events);
+      else if (!this.#deliverNewPictures(events)) return;
     }
     if (this.#next >= this.#feed.head) this.#live = true;
   }
@@ -173,33 +172,34 @@ export class Subscription implements FeedSubscriber, Disposable {
   /** False when there is no room for more now, or the client has gone. */
   async #deliverPictures(events: readonly EncodedEvent[]): Promise<boolean> {
     const { pictures } = this.#feed;
-    if (!pictures) return true;
-    for (let first = 0; first < events.length; first += batchPictures) {
+    for (const event of events) {
       if (!this.#options.outbox.hasRoom) return false;
-      const batch = events.slice(first, first + batchPictures);
-      const loaded = await Promise.all(
-        // Its file may be lost: then the name is all that there is.
-        batch.map(({ picture }) => picture && pictures.load(picture.name, this.#size).catch(() => undefined)),
-      );
-      if (this.#closed) return false;
-      for (const [i, event] of batch.entries()) if (!this.#deliverPicture(event, loaded[i])) return false;
+      const { picture } = event;
+      const bytes = await (picture && pictures?.load(picture.name, this.#size).catch(() => undefined));
+      if (this.#closed || !this.#deliverPicture(event, bytes)) return false;
     }
     return true;
   }
 
-  /** Those that have just happened: they need not be waited for, and all clients are sent them in one go. */
-  #deliverNewPictures(events: readonly EncodedEvent[]): void {
+  /** Those that have just happened: they need not be waited for, and all clients are sent them in one go. False as above, or at a fault. */
+  #deliverNewPictures(events: readonly EncodedEvent[]): boolean {
     const { pictures } = this.#feed;
-    for (const event of this.#wanted(events)) {
-      let bytes: Uint8Array | undefined;
-      try {
-        bytes = event.picture && pictures?.loadNow(event.picture.name, this.#size);
-      } catch {
-        // Its file is lost: the name is all that there is.
+    try {
+      for (const event of this.#wanted(events)) {
+        let bytes: Uint8Array | undefined;
+        try {
+          bytes = event.picture && pictures?.loadNow(event.picture.name, this.#size);
+        } catch {
+          // Its file is lost: the name is all that there is.
+        }
+        if (!this.#deliverPicture(event, bytes)) return false;
       }
-      if (!this.#deliverPicture(event, bytes)) return;
+    } catch (error) {
+      this.end(error);
+      return false;
     }
     this.#next = (events.at(-1)?.offset ?? this.#next) + 1;
+    return true;
   }
 
   #deliverPicture(event: EncodedEvent, bytes: Uint8Array | undefined): boolean {

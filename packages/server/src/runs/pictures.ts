@@ -63,8 +63,8 @@ export class RunPictures implements PictureSource {
   }
 
   #keep(key: string, bytes: Uint8Array): Uint8Array {
+    this.#bytes += bytes.length - (this.#cache.get(key)?.length ?? 0);
     this.#cache.set(key, bytes);
-    this.#bytes += bytes.length;
     for (const [oldest, { length }] of this.#cache) {
       if (this.#bytes <= cacheBytes) break;
       this.#cache.delete(oldest);
