@@ -1,7 +1,6 @@
 /**
  * Many clients in one process of their own, which only look at when events arrive. Arguments: URL, run, number of clients, kind: `follow`
- * (all channels, from now on), `stall` (asks for the whole log as well, then reads nothing, and
- * connects anew every few seconds), `idle` (says hello), `replay` (the log from its beginning, up to so many events). Tells its parent
+ * (all channels, from now on), `stall` (asks for the whole log as well, then reads nothing), `idle` (says hello), `replay` (the log from its beginning, up to so many events). Tells its parent
  * `ready`, forgets what happened when it gets `begin`, and tells what happened since when it gets `tell`.
  */
 import { WebSocket } from 'ws';
@@ -9,8 +8,6 @@ import { clock, quantile } from './synthetic.ts';
 
 const [url = '', run = '', count = '1', kind = 'follow', wanted = '0'] = process.argv.slice(2);
 const channels = ['metrics', 'rollouts', 'images', 'evaluations', 'lifecycle', 'log', 'server'];
-/** The server sends a client away after 5 s. */
-const stallAgainMs = 8000;
 let delays: number[] = [];
 /** By how much timers of 10 ms were late here: what the machine adds to any delay. */
 let lags: number[] = [];
@@ -41,10 +38,6 @@ async function connect(): Promise<WebSocket> {
     // The past fills all buffers on the way at once.
     socket.send(JSON.stringify({ op: 'subscribe', id: 99, run, channel: 'log', from: 'earliest' }));
     socket.pause();
-    setTimeout(() => {
-      socket.terminate();
-      void connect();
-    }, stallAgainMs).unref();
   }
   return socket;
 }

@@ -8,7 +8,7 @@
  *     stall      what one client that does not read does to the others
  *     trainer    speed of a trainer with 10 clients over that without a server
  *
- * Default 60 s and all parts, about 25 minutes; `-- 2` is a short run with fewer of everything that only shows that it works. Server, writer,
+ * Default 60 s and all parts, about 12 minutes; `-- 2` is a short run with fewer of everything that only shows that it works. Server, writer,
  * clients and trainer are processes of their own, so on a machine with few cores they compete: run it when nothing else does. Ratios are of
  * neighbouring parts of one run, in turns; `timerLagP99` says by how much timers of the clients' process were late, whatever the
  * server did. The last line is one JSON object.
@@ -162,12 +162,15 @@ async function fanOut(runs: string, run: string, count: number, forSeconds: numb
 
 /** Parts without and with a client that does not read, in turns of one run. */
 async function stallEffect(runs: string) {
-  const [rounds, partSeconds] = short ? [1, 2] : [8, Math.max(8, seconds / 8)];
+  // Within the 5 s after which the server sends it away.
+  const [rounds, partSeconds] = short ? [1, 2] : [10, 4];
   return await following(runs, 'stall', { count: clients, past: short ? 1000 : 20_000 }, async (part, server) => {
     const without = () => part(partSeconds);
     const withOne = async () => {
       using _stalled = await start('clients.ts', urlOf(server), 'stall', 1, 'stall');
-      return await part(partSeconds);
+      const received = await part(partSeconds);
+      await sleep(2000); // it is sent away
+      return received;
     };
     const p99Ratios: number[] = [];
     const p50Ratios: number[] = [];

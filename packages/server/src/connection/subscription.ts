@@ -161,6 +161,8 @@ export class Subscription implements FeedSubscriber, Disposable {
       this.#options.statistics.replays++;
     }
     const reader = this.#reader;
+    // Much of a log can be read without waiting for anything: what happens live goes first.
+    await new Promise((resolve) => setImmediate(resolve));
     if (reader === undefined) {
       this.#skipTo(this.#feed.recent.from ?? this.#feed.head, 'slow');
       return [];
