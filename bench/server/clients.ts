@@ -1,7 +1,8 @@
 /**
  * Many clients in one process of their own, which only look at when events arrive. Arguments: URL, run, number of clients, kind: `follow`
- * (all channels, from now on), `stall` (asks for the whole log as well, then reads nothing), `idle` (says hello), `replay` (the log from its beginning, up to so many events). Tells its parent
- * `ready`, forgets what happened when it gets `begin`, and tells what happened since when it gets `tell`.
+ * (all channels, from now on), `stall` (asks for the whole log as well, then reads nothing), `idle` (says hello), `replay` (the log from
+ * its beginning, up to so many events). Tells its parent `ready`, forgets what happened when it gets `begin`, and tells what happened since
+ * when it gets `tell`.
  */
 import { WebSocket } from 'ws';
 import { clock, quantile } from './synthetic.ts';

@@ -240,6 +240,8 @@ const parts: Readonly<Record<string, () => Promise<object>>> = {
 };
 try {
   const wanted = process.argv.slice(3);
+  const unknown = wanted.filter((name) => !(name in parts));
+  if (unknown.length > 0) throw new Error(`There is no part ${unknown}, only ${Object.keys(parts)}.`);
   const results: Record<string, object> = {};
   for (const [name, measure] of Object.entries(parts)) {
     if (wanted.length > 0 && !wanted.includes(name)) continue;

@@ -17,7 +17,7 @@ import { hasCode, writeFailure } from './files.ts';
 export type BlobName = string;
 
 const namePattern = /^[0-9a-f]{64}\.[a-z0-9]{1,8}$/;
-/** Two thirds of the processor time of the one in `fs/promises`, for small files. */
+/** One promise a file; the one in `fs/promises` takes one for each step of reading. */
 const readWhole = promisify(readFile);
 const temporarySuffix = '.tmp';
 
